@@ -1,0 +1,1 @@
+"""phigate: a privacy gateway between hospital apps and language models."""

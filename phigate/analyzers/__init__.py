@@ -1,0 +1,1 @@
+"""Presidio behind the Analyzer port, off the event loop, without a network."""

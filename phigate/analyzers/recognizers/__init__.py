@@ -1,0 +1,1 @@
+"""Our recognizers, one family a module."""

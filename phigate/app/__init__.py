@@ -1,0 +1,1 @@
+"""The Starlette shell; the only place that reads the environment."""

@@ -1,0 +1,71 @@
+"""Counters and timings for /metrics in Prometheus' text format. Names and label values are fixed words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+# name -> (labels, help)
+COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "exchanges": (("mode", "status"), "exchanges by mode and outcome"),
+    "refusals": (("reason",), "refused requests by reason"),
+    "findings": (("entity_type",), "findings at or above the threshold, by type"),
+    "residual_dirty": (("then",), "re-scans that found something, by what was done: redacted, kept_onprem"),
+    "tokens_restored": ((), "surrogates restored in replies"),
+    "tokens_withheld": ((), "surrogates not restored because they stood in a URL or link"),
+    "tokens_lost": ((), "surrogates sent that no reply used"),
+    "tokens_invented": ((), "surrogate-looking text in replies that was never issued"),
+    "reply_findings": (("entity_type",), "findings in replies from outside"),
+    "proven_misses": (("entity_type",), "ALERT: a direct identifier of the raw request came back from outside"),
+    "inherited_limits": (("hold",), "exchanges that inherited a limit of an earlier one"),
+    "incomplete": (("why",), "exchanges whose detection was incomplete"),
+    "upstream_errors": (("kind",), "upstream calls that failed"),
+    "ledger_errors": (("code",), "appends that failed"),
+}
+TIMINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "detect_seconds": ((), "detection of one request"),
+    "rescan_seconds": ((), "re-scan of one outgoing copy"),
+    "ledger_append_seconds": (("kind",), "until an entry was durable"),
+    "upstream_first_byte_seconds": (("kind",), "until the first byte of an upstream's answer"),
+    "exchange_seconds": (("mode",), "whole exchanges"),
+}
+GAUGES: Final[dict[str, str]] = {
+    "open_exchanges": "exchanges in progress",
+    "ledger_size": "entries in the log",
+}
+_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+
+
+class PrometheusMetrics:
+    """The Metrics port over a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._counters = {
+            name: Counter(f"phigate_{name}", text, labels, registry=self.registry)
+            for name, (labels, text) in COUNTERS.items()
+        }
+        self._timings = {
+            name: Histogram(f"phigate_{name}", text, labels, registry=self.registry, buckets=_BUCKETS)
+            for name, (labels, text) in TIMINGS.items()
+        }
+        self._gauges = {name: Gauge(f"phigate_{name}", text, registry=self.registry) for name, text in GAUGES.items()}
+
+    def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
+        """Add to a counter. Raises `KeyError` for a name outside the table."""
+        counter = self._counters[name]
+        (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def observe(self, name: str, seconds: float, /, **labels: str) -> None:
+        """Record a duration. Raises `KeyError` for a name outside the table."""
+        timing = self._timings[name]
+        (timing.labels(**labels) if labels else timing).observe(seconds)
+
+    def gauge(self, name: str, value: float, /) -> None:
+        """Set a gauge. Raises `KeyError` for a name outside the table."""
+        self._gauges[name].set(value)
+
+    def render(self) -> bytes:
+        """Return the exposition text."""
+        return generate_latest(self.registry)

@@ -1,0 +1,223 @@
+"""The bundle: regimes, destinations, apps and site choices that one digest names, as frozen values.
+
+`load` makes it from files, `decide` reads it. Everything that can loosen a decision or weaken detection is in here
+(decisions 1); bind address, database, key locations and secrets are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from phigate.finding import EntityClass, EntityType
+from phigate.policy.decision import DestinationKind, Form, Operator, Residual
+from phigate.wire.parts import Need
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A paper that binds a destination, valid from ``signed`` to before ``expires``.
+
+    ``covers`` names the models and endpoints it speaks of; "*" is all of them.
+    """
+
+    kind: str
+    doc: str
+    signed: datetime
+    expires: datetime
+    covers: tuple[str, ...]
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model at a destination and what it can do."""
+
+    name: str
+    can: frozenset[Need] = frozenset()
+    context: int = 0  # tokens; 0 is not declared
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Who may receive anything, where it stands, and on what paper."""
+
+    id: str
+    kind: DestinationKind
+    endpoint: str  # scheme, host, port and path prefix; requests go nowhere else
+    provider: str  # external: litellm's provider name; onprem: "openai"
+    models: tuple[Model, ...]
+    country: str
+    region: str = ""
+    region_pinned: bool = False
+    legal_name: str = ""
+    legal_address: str = ""
+    attest: tuple[Attestation, ...] = ()
+    fields: frozenset[str] = frozenset()  # external: body fields that may leave (decisions 13)
+    covers: frozenset[str] = frozenset()  # external: store, web_search_options and the like, named on paper
+    secret: str = ""  # external: name of the secret in phigate.yaml that holds the API key
+    pinned_ca: str = ""  # onprem beyond private addresses: path of the CA for mTLS
+
+
+@dataclass(frozen=True, slots=True)
+class AppLimits:
+    """What one app may use, so that none can stop another."""
+
+    requests_per_minute: int = 6_000
+    concurrent: int = 64
+    queue_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One registered caller. Nothing here can be changed by a header or a body field."""
+
+    name: str
+    tenant: str
+    purpose: str
+    tags: frozenset[str] = frozenset()
+    tags_required: bool = False
+    regimes: frozenset[str] | None = None  # None: as `bind` says
+    aliases: frozenset[str] | None = None  # None: every alias of the site
+    default_alias: str = ""
+    strict_models: bool = False
+    limits: AppLimits = AppLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRule:
+    """What one regime says of one type."""
+
+    entity_type: EntityType
+    entity_class: EntityClass
+    operator: Operator
+    thresholds: Mapping[str, float]  # by language; "" is the default
+    cite: str
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Closed vocabulary of conditions; all that are set must hold."""
+
+    phi: str = ""  # any, none
+    purpose_in: tuple[str, ...] = ()
+    tag_any: tuple[str, ...] = ()
+    finding_any: tuple[EntityType, ...] = ()
+    attachments: str = ""  # uncleaned
+    detection: str = ""  # incomplete
+    site_flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """Which destinations a permit accepts."""
+
+    any: bool = False
+    has: tuple[str, ...] = ()
+    transfer_ok: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One permit or limit of a regime; a permit names a form, a limit what it forces."""
+
+    id: str
+    effect: str  # permit, limit
+    mode: str  # send_raw, send_scrubbed, keep_onprem, block
+    when: When
+    cite: str
+    line: int
+    to: To = To()
+    floor: bool = False
+    obligations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """To which countries a regime lets data go, and on which papers elsewhere."""
+
+    free: frozenset[str]
+    adequate: frozenset[str]
+    else_any: tuple[str, ...]
+    cite: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """One law, as one file says it."""
+
+    id: str
+    version: str
+    method: str
+    entities: Mapping[EntityType, EntityRule]
+    rules: tuple[Rule, ...]
+    residual: Residual
+    default_form: Form
+    legal_basis: Mapping[str, str]
+    transfer: Transfer | None
+    retention_days: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A local change: a tightening, or an approved, expiring widening."""
+
+    id: str
+    match_app: str
+    match_tenant: str
+    limit: str = ""
+    transform: Mapping[EntityType, Operator] = field(default_factory=dict)
+    widen: bool = False
+    approved_by: str = ""
+    expires: datetime | None = None
+    ticket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Which regimes apply to which tenants or apps; all matching rows add regimes."""
+
+    regimes: frozenset[str]
+    tenant: str = ""  # shell-style pattern
+    app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorSettings:
+    """What the analyzers obey."""
+
+    knob: str = "recall"  # recall, balanced
+    allow: tuple[str, ...] = ()
+    deny: Mapping[str, EntityType] = field(default_factory=dict)
+    custom: str = ""  # YAML text of Presidio recognizers
+    part_timeout_s: float = 5.0
+    detector_down: str = "refuse"  # refuse, onprem
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Local choices: binding, aliases, flags, overrides."""
+
+    bind: tuple[Bind, ...]
+    prefer: Mapping[str, tuple[tuple[str, str], ...]]  # alias -> ordered (destination, model)
+    flags: frozenset[str]
+    overrides: tuple[Override, ...]
+    max_stale_hours: int
+    restore_in_urls: frozenset[str] = frozenset()
+    reply: str = "stream"  # stream, hold
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The signed set of policy files, named by ``digest``; ``signed_by`` is ("development",) under --dev."""
+
+    digest: str
+    regimes: Mapping[str, Regime]
+    destinations: Mapping[str, Destination]
+    apps: Mapping[str, App]
+    site: Site
+    detector: DetectorSettings
+    signed_by: tuple[str, ...]
+    files: Mapping[str, bytes]  # name -> bytes, kept so that an auditor can read the policy of any past entry

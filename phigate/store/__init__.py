@@ -1,0 +1,1 @@
+"""SQLAlchemy: the append engine, app keys, held parts."""

@@ -1,0 +1,1 @@
+"""Model servers in the house and models outside."""

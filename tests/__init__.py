@@ -1,0 +1,1 @@
+"""Tests mirror phigate/ one to one; fakes.py has a twin of every port."""
