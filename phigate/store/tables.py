@@ -1,0 +1,110 @@
+"""The tables, with the same meaning on SQLite and PostgreSQL. What guards them is in migrations/versions.
+
+Three branches of migrations, since they may live in different databases: ``ledger`` (append-only; on SQLite one file
+per segment), ``state`` (app keys, and what was held back; rows come and go), ``vault`` (keys per subject).
+
+The columns ``eid``, ``kind``, ``rid`` and ``attempt`` of an entry are indexes only: the entry's bytes are the
+evidence, and the verifier compares these columns to them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+METADATA: Final = sa.MetaData()
+
+HEAD: Final = sa.Table(
+    "ledger_head",
+    METADATA,
+    sa.Column("log_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("origin", sa.Text, nullable=False, unique=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("frontier", sa.LargeBinary, nullable=False),
+    sa.Column("last_ts", sa.BigInteger, nullable=False),  # microseconds since 1970, the largest so far
+    sa.Column("closed", sa.Boolean, nullable=False),
+)
+
+ENTRY: Final = sa.Table(
+    "ledger_entry",
+    METADATA,
+    sa.Column("log_id", sa.Integer, nullable=False),
+    sa.Column("idx", sa.BigInteger, nullable=False),
+    sa.Column("eid", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("rid", sa.Text),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("entry", sa.LargeBinary, nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("log_id", "idx"),
+    sa.UniqueConstraint("log_id", "eid", name="ledger_entry_eid"),
+    # NULLs are never equal: entries about no exchange do not collide.
+    sa.UniqueConstraint("log_id", "rid", "attempt", "kind", name="ledger_entry_once"),
+)
+
+TILE: Final = sa.Table(
+    "ledger_tile",
+    METADATA,
+    sa.Column("log_id", sa.Integer, nullable=False),
+    sa.Column("level", sa.Integer, nullable=False),
+    sa.Column("n", sa.BigInteger, nullable=False),
+    sa.Column("hashes", sa.LargeBinary, nullable=False),  # 256 hashes: full tiles only
+    sa.PrimaryKeyConstraint("log_id", "level", "n"),
+)
+
+BATCH: Final = sa.Table(
+    "ledger_batch",
+    METADATA,
+    sa.Column("log_id", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("ts", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("log_id", "size"),
+)
+
+CHECKPOINT: Final = sa.Table(
+    "ledger_checkpoint",
+    METADATA,
+    sa.Column("log_id", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("note", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("log_id", "size"),
+)
+
+ANCHOR: Final = sa.Table(
+    "ledger_anchor",
+    METADATA,
+    sa.Column("log_id", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("blob", sa.LargeBinary, nullable=False),
+    sa.PrimaryKeyConstraint("log_id", "size", "type"),
+)
+
+APP_KEY: Final = sa.Table(
+    "app_key",
+    METADATA,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),  # seconds since 1970
+    sa.Column("revoked_at", sa.BigInteger),
+)
+
+HELD: Final = sa.Table(
+    "held_part",
+    METADATA,
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("holds", sa.Text, nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),  # seconds since 1970
+    sa.PrimaryKeyConstraint("app", "digest"),
+    sa.Index("held_part_until", "until"),
+)
+
+BRANCHES: Final[dict[str, tuple[sa.Table, ...]]] = {
+    "ledger": (HEAD, ENTRY, TILE, BATCH, CHECKPOINT, ANCHOR),
+    "state": (APP_KEY, HELD),
+}
