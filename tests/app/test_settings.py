@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from phigate.app.settings import load
+from phigate.errors import SettingsError
+
+GOOD = """\
+phigate: settings/v1
+listen: {host: 127.0.0.1, port: 8080}
+policies: policies
+ledger: {database: "sqlite:///ledger.db", origin: audit.test/phigate}
+secrets: {eu: "env:EU_KEY"}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "policies").mkdir(exist_ok=True)
+    path = tmp_path / "phigate.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_complete_file_is_read_with_paths_beside_it(tmp_path: Path) -> None:
+    settings = load(write(tmp_path, GOOD), environment={"EU_KEY": "s3cret"})
+    assert settings.policies == tmp_path / "policies"
+    assert settings.database == f"sqlite:///{tmp_path}/ledger.db"
+    assert settings.secrets["eu"].value == "s3cret"
+    assert settings.workers == 1
+
+
+def test_secrets_are_not_in_repr(tmp_path: Path) -> None:
+    assert "s3cret" not in repr(load(write(tmp_path, GOOD), environment={"EU_KEY": "s3cret"}))
+
+
+def test_a_secret_may_stand_in_a_file_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "eu.key").write_text("from-file\n", encoding="utf-8")
+    path = write(tmp_path, GOOD.replace("env:EU_KEY", "file:eu.key"))
+    assert load(path, environment={}).secrets["eu"].value == "from-file"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", ""),
+        ("listen: {host: 127.0.0.1, port: 8080}\n", "", "the key 'listen' is missing"),
+        ("policies: policies\n", "policies: nowhere\n", "no folder"),
+        ("port: 8080", "port: eighty", "expected a number from 0 to 65535"),
+        ("policies:", "polices:", "did you mean 'policies'?"),
+        ("env:EU_KEY", "env:MISSING", "the environment variable MISSING is not set"),
+        ("env:EU_KEY", "sk-live-123", "a secret itself never stands here"),
+        ("env:EU_KEY", "file:none.key", "the file none.key cannot be read"),
+        ("sqlite:///ledger.db", "mysql://x", "expected sqlite:///FILE or postgresql"),
+        ("127.0.0.1", "0.0.0.0", "can be reached from other machines without TLS"),
+        ("127.0.0.1", "gateway.hospital", "behind_proxy: true"),
+        ("phigate: settings/v1", "phigate: settings/v9", "unknown word"),
+    ],
+)
+def test_a_wrong_setting_stops_start_up_and_says_what_to_write(tmp_path: Path, old: str, new: str, said: str) -> None:
+    if not old:
+        assert load(write(tmp_path, GOOD), environment={"EU_KEY": "x"})
+        return
+    with pytest.raises(SettingsError) as caught:
+        load(write(tmp_path, GOOD.replace(old, new)), environment={"EU_KEY": "x"})
+    assert said in str(caught.value)
+    assert "sk-live-123" not in str(caught.value)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="phigate init"):
+        load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("more", ["behind_proxy: true\n", "tls: {certificate: c.pem, key: k.pem}\n"])
+def test_other_addresses_need_tls_or_a_proxy(tmp_path: Path, more: str) -> None:
+    text = GOOD.replace("127.0.0.1", "10.0.0.5") + more
+    assert load(write(tmp_path, text), environment={"EU_KEY": "x"}).host == "10.0.0.5"
+
+
+def test_every_problem_is_told_in_one_run(tmp_path: Path) -> None:
+    text = GOOD.replace("port: 8080", "port: x").replace("mysql", "").replace("origin: audit.test/phigate", "orgin: a")
+    with pytest.raises(SettingsError) as caught:
+        load(write(tmp_path, text), environment={"EU_KEY": "x"})
+    assert str(caught.value).count("phigate.yaml:") >= 3
