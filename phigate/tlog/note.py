@@ -208,6 +208,7 @@ def check_text(data: bytes) -> None:
     _utf8(data)
 
 
+@lru_cache(maxsize=4096)
 def check_name(name: str) -> str:
     """Return a key name. Raises `FormatError` where it is empty, long, or holds a space, a plus or a control."""
     if not name or len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
