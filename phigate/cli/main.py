@@ -6,8 +6,13 @@ import importlib
 
 import click
 
-# name -> (module, attribute, one line for --help)
-COMMANDS: dict[str, tuple[str, str, str]] = {}
+# name -> (module, attribute, one line for --help; empty: hidden)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("phigate.cli.demo", "demo", "show the whole road on this machine, with stand-ins for the models"),
+    "init": ("phigate.cli.init", "init", "write a site's own settings and policies into a folder"),
+    "serve": ("phigate.cli.serve", "serve", "serve the gateway"),
+    "serve-worker": ("phigate.cli.serve", "serve_worker", ""),
+}
 
 
 class LazyGroup(click.Group):
@@ -29,7 +34,7 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the table without importing a module."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, row[2]) for name, row in COMMANDS.items()])
+            formatter.write_dl([(name, row[2]) for name, row in COMMANDS.items() if row[2]])
 
 
 @click.command(cls=LazyGroup)
