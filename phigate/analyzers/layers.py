@@ -48,6 +48,9 @@ class View:
         """Map a non-empty stretch of the shadow to the stretch of the raw text that it stands for."""
         if self.offsets is None:
             return start, end
+        last = self.offsets[end - 1]
+        while self.offsets[end] == last:  # one escape may stand for several characters: take it whole
+            end += 1
         return self.offsets[start], self.offsets[end]
 
     def word_at_or_after(self, offset: int) -> int:
