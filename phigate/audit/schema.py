@@ -150,7 +150,7 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
         "attachments": one_of([each.value for each in Attachments]),
         "inherited": _HOLDS,
     },
-    Kind.HEARTBEAT: {"open": COUNT, "queue": COUNT},
+    Kind.HEARTBEAT: {"open": COUNT, "queue": COUNT, "settled": COUNT},
     Kind.CONFIG: {"signed_by": list_of(ID), "files": number(0, 10_000), "software": ID},
     Kind.KEY: {"why": CODE},
     Kind.ACCESS: {"from": COUNT, "to": COUNT, "rid": UUID},
@@ -192,6 +192,8 @@ def _check_exchange(draft: Draft) -> None:
         raise _refused(draft.kind, "rid", "expected the id of the exchange, found none")
     if not number(1 if draft.kind in _ABOUT_AN_EXCHANGE else 0, 100).holds(draft.attempt):
         raise _refused(draft.kind, "attempt", "expected a count from 1 to 100")
+    if draft.attempt and not draft.rid:
+        raise _refused(draft.kind, "attempt", "expected it beside the id of an exchange only")
 
 
 def _refused(kind: Kind, name: str, problem: str) -> UnavailableError:

@@ -107,6 +107,10 @@ class Storage(Reader, Protocol):
         """Drop the connection, whatever its state. Never raises."""
         ...
 
+    def release(self) -> None:
+        """Let another process append: nothing is appended here any more. Call after `close`."""
+        ...
+
     def begin(self, origin: str) -> Head | None:
         """Begin a transaction and lock the head row of a log; None where the log does not exist yet."""
         ...

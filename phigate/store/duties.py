@@ -1,0 +1,214 @@
+"""What the ledger's thread does beside appending: beginning and end of a boot, checkpoints, heartbeats, reconciling.
+
+A checkpoint follows a commit within a second. A heartbeat every minute makes silence evidence. The reconciler ends
+the exchanges of boots that died: an intent without outcome becomes ``unknown``, which counts as a disclosure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from phigate.audit.record import JSON, Draft, Kind, Status
+from phigate.errors import LedgerStateError, PhigateError
+from phigate.signing import Ed25519Signer, Signer
+from phigate.store.growth import rebuild
+from phigate.store.sealing import Item
+from phigate.store.storage import Head, Row, StorageError
+from phigate.store.writer import Writer
+from phigate.tlog.checkpoint import Checkpoint, SignedCheckpoint
+from phigate.tlog.errors import TlogError
+from phigate.tlog.merkle import TreeSize
+from phigate.tlog.note import sign_note
+from phigate.tlog.record import parse_entry
+
+PATIENCE_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often, in seconds."""
+
+    checkpoint_s: float = 0.8  # so that the checkpoint stands within one second of the commit
+    heartbeat_s: float = 60.0
+    reconcile_s: float = 60.0
+    lease_s: float = 150.0  # a boot whose last heartbeat is older is dead
+
+
+class Duties:
+    """Owned and called by the ledger's thread alone."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        checkpoint: Signer,
+        record: Ed25519Signer,
+        keyring_digest: str,
+        rhythm: Rhythm | None = None,
+        software: str = "phigate",
+        published: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self.writer = writer
+        self.rhythm = rhythm or Rhythm()
+        self._checkpoint = checkpoint
+        self._record = record
+        self._keyring_digest = keyring_digest
+        self._software = software
+        self._published = published
+        self._signed_size = 0
+        self._mono = writer.sealer.mono
+        self._checkpoint_due = self._heartbeat_due = self._reconcile_due = 0.0
+        self._settled = 0  # every intent before this index has its outcome
+
+    # -- begin and end -----------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Open the log, check tail and checkpoint, introduce this boot, end what dead boots left.
+
+        Raises `StorageError`, or `LedgerStateError` when the log does not continue what was signed.
+        """
+        writer, sealer = self.writer, self.writer.sealer
+        writer.prepare()
+        head = writer.storage.begin(sealer.origin)
+        try:
+            if head is not None:
+                self._check_signed(head)
+                sealer.last_ts = head.last_ts
+        finally:
+            writer.storage.rollback()
+        items = [] if head is not None and head.size else [self._genesis()]
+        items.append(self._key("add", (self._record, self._checkpoint)))
+        self._write_or_raise(items)
+        self._reconcile(all_others_dead=True)
+        self._publish()
+        now = self._mono()
+        self._heartbeat_due = now + self.rhythm.heartbeat_s
+        self._reconcile_due = now + self.rhythm.reconcile_s
+
+    def end(self) -> None:
+        """Retire this boot's key and sign a last checkpoint, as far as the database lets us."""
+        if self.writer.broken is None:
+            self.writer.write([self._key("retire", (self._record, self._checkpoint))])
+            self._quietly(self._publish)
+
+    def _write_or_raise(self, items: list[Item]) -> None:
+        for _, result in self.writer.write(items):
+            if isinstance(result, PhigateError):
+                raise self.writer.broken or result
+
+    def _genesis(self) -> Item:
+        fields: dict[str, JSON] = {"format": 1, "keyring": self._keyring_digest, "software": self._software}
+        return self._item(Draft(Kind.GENESIS, fields), signers=(self._checkpoint,))
+
+    def _key(self, op: str, signers: tuple[Signer, ...]) -> Item:
+        fields: dict[str, JSON] = {"op": op, "role": "record", "vkey": self._record.key.to_text()}
+        return self._item(Draft(Kind.KEY, fields), signers=signers)
+
+    def _item(self, draft: Draft, *, signers: tuple[Signer, ...] = ()) -> Item:
+        return Item(draft, self.writer.new_eid(), self._mono() + PATIENCE_S, signers=signers)
+
+    def _check_signed(self, head: Head) -> None:
+        """Refuse a newest checkpoint that is not by our key, and a head that does not extend it."""
+        note = self.writer.storage.newest_checkpoint(head.log_id)
+        if note is None:
+            return
+        try:
+            signed = SignedCheckpoint.from_bytes(note)
+            signed.verify(origin=head.origin, keys=[self._checkpoint.key])
+        except TlogError as error:
+            raise LedgerStateError(
+                f"the last checkpoint of {head.origin} is not by this checkpoint key: {error}"
+            ) from error
+        known = signed.head
+        if known.size > head.size:
+            raise LedgerStateError(
+                f"expected {head.origin} to extend its checkpoint of {known.size} entries, found {head.size}"
+            )
+        if rebuild(self.writer.storage, log_id=head.log_id, size=known.size).root() != known.root:
+            raise LedgerStateError(f"{head.origin} does not extend its checkpoint of {known.size} entries: forked")
+        self._signed_size = known.size
+
+    # -- while it runs -----------------------------------------------------------------------------------------
+
+    def wait_s(self) -> float:
+        """Return how long the thread may sleep before something is due."""
+        due = min(self._heartbeat_due, self._reconcile_due)
+        if self._unsigned():
+            due = min(due, self._checkpoint_due)
+        return max(0.0, due - self._mono())
+
+    def run(self, *, queued: int) -> None:
+        """Do what is due. Trouble with the database leaves it due."""
+        now = self._mono()
+        if self.writer.broken is not None:
+            self._heartbeat_due = self._reconcile_due = now + self.rhythm.heartbeat_s
+            return
+        if now >= self._heartbeat_due:
+            self._heartbeat_due = now + self.rhythm.heartbeat_s
+            self.writer.write([self._heartbeat(queued)])
+        if now >= self._reconcile_due:
+            self._reconcile_due = now + self.rhythm.reconcile_s
+            self._quietly(lambda: self._reconcile(all_others_dead=False))
+        if self._unsigned() and now >= self._checkpoint_due:
+            self._quietly(self._publish)
+
+    def _unsigned(self) -> bool:
+        head = self.writer.head
+        return head is not None and head.size > self._signed_size and self.writer.broken is None
+
+    def _quietly(self, duty: Callable[[], None]) -> None:
+        """Try a duty; one that meets trouble stays due, and the writer reconnects with the next append."""
+        try:
+            duty()
+        except StorageError as error:
+            self.writer.failed(error)
+            self._checkpoint_due = self._mono() + self.rhythm.checkpoint_s
+
+    def _heartbeat(self, queued: int) -> Item:
+        head = self.writer.head
+        assert head is not None
+        fields: dict[str, JSON] = {
+            "size": head.size,
+            "root": head.root.hex(),
+            "queue": queued,
+            "settled": self._settled,
+        }
+        return self._item(Draft(Kind.HEARTBEAT, fields))
+
+    def _publish(self) -> None:
+        """Sign the newest committed head and keep the checkpoint. Signing happens outside any transaction."""
+        self._checkpoint_due = self._mono() + self.rhythm.checkpoint_s
+        head, storage = self.writer.head, self.writer.storage
+        if head is None or head.size <= self._signed_size:
+            return
+        text = Checkpoint(head.origin, TreeSize(head.size), head.root).to_text()
+        note = sign_note(text, [(self._checkpoint.key, self._checkpoint.sign)]).to_bytes()
+        storage.begin(head.origin)
+        storage.add_checkpoint(head.log_id, head.size, note)
+        storage.commit()
+        self._signed_size = head.size
+        if self._published is not None:
+            self._published(note)
+
+    # -- the reconciler ----------------------------------------------------------------------------------------
+
+    def _reconcile(self, *, all_others_dead: bool) -> None:
+        """Give every intent of a dead boot the outcome ``unknown``. UNIQUE(rid, attempt, kind) keeps one."""
+        head = self.writer.head
+        assert head is not None
+        open_rows = self.writer.storage.open_intents(head.log_id, self._settled)
+        mine = self.writer.sealer.boot
+        self._settled = open_rows[0].idx if open_rows else head.size
+        dead = [row for row in open_rows if parse_entry(row.entry).boot != mine] if all_others_dead else []
+        for at in range(0, len(dead), 64):
+            self.writer.write([self._unknown(row) for row in dead[at : at + 64]])
+
+    def _unknown(self, row: Row) -> Item:
+        fields: dict[str, JSON] = {
+            "intent": {"idx": row.idx, "leaf": row.leaf.hex()},
+            "status": Status.UNKNOWN.value,
+            "by": "reconciler",
+        }
+        return self._item(Draft(Kind.OUTCOME, fields, row.rid or "", row.attempt or 0))
