@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from phigate.finding import EntityClass, EntityType
 from phigate.policy.decision import DestinationKind, Form, Operator, Residual
 from phigate.wire.parts import Need
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,9 @@ class Destination:
     covers: frozenset[str] = frozenset()  # external: store, web_search_options and the like, named on paper
     secret: str = ""  # external: name of the secret in phigate.yaml that holds the API key
     pinned_ca: str = ""  # onprem beyond private addresses: path of the CA for mTLS
+    pinned_ca_digest: str = ""  # "sha256:…" of that file; the adapter refuses any other
+    client_secret: str = ""  # onprem with mTLS: name of the secret that holds our certificate and key
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class App:
     default_alias: str = ""
     strict_models: bool = False
     limits: AppLimits = AppLimits()
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class EntityRule:
     operator: Operator
     thresholds: Mapping[str, float]  # by language; "" is the default
     cite: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,16 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """One inline test, as its file says it; cases.py reads ``body``, which is plain JSON."""
+
+    name: str
+    body: Mapping[str, object]
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Regime:
     """One law, as one file says it."""
 
@@ -158,6 +175,18 @@ class Regime:
     transfer: Transfer | None
     retention_days: int
     file: str
+    effective: datetime = EPOCH  # before it, the regime keeps everything on-prem
+    owner: str = ""
+    default_block: bool = False  # without any permit, on-prem is closed too
+    retention_max_days: int = 0  # 0: none
+    token_scope: str = "conversation"  # noqa: S105 - a word, no secret
+    zip3: str = ""  # vintage of the table of three-digit postal codes
+    date_shift_days: int = 0
+    expert_doc: str = ""  # method expert_determination: digest of the signed opinion
+    expert_expires: datetime | None = None
+    human_duties: frozenset[str] = frozenset()  # obligations that people fulfil
+    changelog: tuple[str, ...] = ()  # versions whose loosening somebody wrote down
+    cases: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +202,33 @@ class Override:
     approved_by: str = ""
     expires: datetime | None = None
     ticket: str = ""
+    threshold: Mapping[EntityType, float] = field(default_factory=dict)
+    accept_rule: str = ""  # widening: a permit that accepts more destinations
+    accept: To | None = None
+    lift: tuple[str, ...] = ()  # widening: limits, none of them a floor, that do not apply
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BreakGlass:
+    """Who may open one step in an emergency, for how long, and who looks at it afterwards."""
+
+    roles: frozenset[str]
+    reasons: frozenset[str]
+    ttl_minutes: int
+    review_hours: int
+    notify: tuple[str, ...]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ContextKey:
+    """A key with which an EHR signs purpose, tags and subject of one request."""
+
+    kid: str
+    key: bytes  # Ed25519 public key
+    issuer: str
+    apps: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +263,12 @@ class Site:
     max_stale_hours: int
     restore_in_urls: frozenset[str] = frozenset()
     reply: str = "stream"  # stream, hold
+    declared_flags: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()  # words of this site beside the built-in ones
+    break_glass: BreakGlass | None = None
+    context_keys: tuple[ContextKey, ...] = ()
+    test_clock: datetime = EPOCH
+    cases: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +283,7 @@ class Bundle:
     detector: DetectorSettings
     signed_by: tuple[str, ...]
     files: Mapping[str, bytes]  # name -> bytes, kept so that an auditor can read the policy of any past entry
+    effective: datetime = EPOCH  # of the lock; before it everything stays on-prem
+    examples: Mapping[str, Destination] = field(default_factory=dict)  # destinations of the regimes' inline tests
+    examples_clock: datetime = EPOCH
+    onprem_only: str = ""  # why nothing may leave whatever the rules say: "stale"
