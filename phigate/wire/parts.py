@@ -7,7 +7,7 @@ string and the pointer inside it: ``/messages/2/tool_calls/0/function/arguments#
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from phigate.phi import PHIText
@@ -46,7 +46,7 @@ class Part:
     """One addressable string. ``index`` is its place among the parts of its request."""
 
     index: int
-    pointer: str
+    pointer: str = field(repr=False)  # holds object keys of the request: never shown; see walk.shown
     text: PHIText
     kind: PartKind
     role: str = ""  # system, user, assistant, tool, or "" outside messages

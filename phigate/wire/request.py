@@ -1,0 +1,63 @@
+"""A request as read: its parts, what it asks for, and privately the tree and the places that the parts came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from phigate.wire.parts import Attachments, Need, Part
+from phigate.wire.strict import JSON
+
+Box = dict[str, JSON] | list[JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A string that holds JSON: where the string stands, and the document inside it."""
+
+    box: Box = field(repr=False)
+    key: str | int = field(repr=False)
+    outer: Nested | None = field(repr=False)
+    tree: Box = field(repr=False)
+
+
+class Site(NamedTuple):
+    """Where a part stands: ``box[key]``, or the key itself for a part of kind KEY."""
+
+    box: Box
+    key: str | int
+    nested: Nested | None  # the string of JSON that the box is in
+    top: str  # name of the top-level field
+    foreign: bool  # below something that the API's schema does not know
+    typed: bool  # a number where the API takes nothing but a number
+
+
+class Stray(NamedTuple):
+    """Something that the API's schema does not know: ``box[key]``; ``shown`` is its pointer without free keys."""
+
+    box: Box
+    key: str | int
+    top: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Origin:
+    """What the parts were read from; only `wire` looks inside, and nobody changes it."""
+
+    tree: dict[str, JSON]
+    sites: tuple[Site, ...]  # one per part
+    strays: tuple[Stray, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One chat completion request. Every character that may be PHI is in ``parts`` and nowhere else in view."""
+
+    parts: tuple[Part, ...]
+    model: str = field(repr=False)  # the name the app asked for
+    stream: bool
+    choices: int
+    needs: frozenset[Need]
+    attachments: Attachments
+    origin: Origin = field(repr=False, compare=False)
