@@ -6,6 +6,8 @@ Paths are relative to the file. The message of every error says what to write.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -15,9 +17,22 @@ from typing import Final
 
 from phigate.errors import PolicyFileError, SettingsError
 from phigate.policy.fields import Fields, Source, settle
+from phigate.policy.lock import TrustedKey
 from phigate.policy.yamls import Scalar, parse
 
-_TOP: Final = ("phigate", "listen", "tls", "behind_proxy", "workers", "policies", "ledger", "secrets", "limits")
+_TOP: Final = (
+    "phigate",
+    "listen",
+    "tls",
+    "behind_proxy",
+    "workers",
+    "policies",
+    "policy_keys",
+    "ledger",
+    "secrets",
+    "limits",
+)
+_KEY_BYTES: Final = 32
 _EXAMPLE: Final = "run `phigate init FOLDER` for a complete example"
 
 
@@ -39,6 +54,7 @@ class Settings:
     tls_certificate: Path | None
     tls_key: Path | None
     policies: Path
+    policy_keys: tuple[TrustedKey, ...]  # who may sign bundles; outside the bundle, which cannot vouch for itself
     database: str  # SQLAlchemy URL
     keys: Path
     state: Path  # folder of what this gateway remembers: app keys, held parts, sockets
@@ -92,6 +108,7 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
         tls_certificate=base / tls.text("certificate") if tls else None,
         tls_key=base / tls.text("key") if tls else None,
         policies=policies,
+        policy_keys=_policy_keys(top),
         database=_database(ledger, base) if ledger else "",
         keys=base / (ledger.text("keys", "keys") if ledger else "keys"),
         state=base / (ledger.text("state", "state") if ledger else "state"),
@@ -113,6 +130,21 @@ def _database(ledger: Fields, base: Path) -> str:
     if url and not url.startswith("postgresql"):
         ledger.complain("database", "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
     return url
+
+
+def _policy_keys(top: Fields) -> tuple[TrustedKey, ...]:
+    keys = []
+    for row in top.rows("policy_keys", ("role", "key", "name", "revoked")):
+        try:
+            key = base64.b64decode(row.text("key"), validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) != _KEY_BYTES:
+            row.complain(
+                "key", "expected an Ed25519 public key, 32 bytes in base64, as `phigate policy sign` prints it"
+            )
+        keys.append(TrustedKey(key, row.name("role"), row.text("name", ""), row.flag("revoked")))
+    return tuple(keys)
 
 
 def _secrets(top: Fields, base: Path, environment: Mapping[str, str]) -> dict[str, Secret]:

@@ -190,7 +190,7 @@ def stand_ins() -> Iterator[dict[str, str]]:
     servers: dict[str, uvicorn.Server] = {}
     threads: list[threading.Thread] = []
     urls: dict[str, str] = {}
-    for kind, model in (("onprem", "medgemma-27b-it"), ("external", "gpt-5")):
+    for kind, model in (("onprem", "medgemma-27b-it"), ("external", "gpt-eu")):
         config = uvicorn.Config(stand_in(kind, model), host="127.0.0.1", port=0, log_config=None, access_log=False)
         server = servers[kind] = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(server.serve(),), daemon=True)
@@ -220,7 +220,7 @@ def _site(folder: Path, *, port: int, upstreams: dict[str, str]) -> Path:
     return write_site(
         folder / time.strftime("%Y%m%d-%H%M%S"),
         port=port,
-        endpoints={"onprem": f"{upstreams['onprem']}/v1", "external": f"{upstreams['external']}/v1"},
+        endpoints={"medgemma": f"{upstreams['onprem']}/v1", "eu-cloud": f"{upstreams['external']}/v1"},
         external_key=secrets.token_urlsafe(16),
         development=True,
     )

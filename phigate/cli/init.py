@@ -23,6 +23,9 @@ workers: {workers}
 # The signed policies. Edit, then: phigate policy check policies && phigate policy sign policies ...
 policies: policies
 
+# Whose signatures on policies.lock count, at least two roles: `phigate policy sign --help` shows how to make a key.
+policy_keys: []
+
 # One entry before anything leaves and one before an answer ends. PostgreSQL: postgresql+psycopg://USER@HOST/NAME
 ledger: {{database: "sqlite:///ledger.db", origin: {origin}, keys: keys, state: state}}
 
@@ -48,17 +51,21 @@ def write_site(
     Without ``endpoints`` the policies are the shipped ones, to be edited and signed; with them (demo, tests) their
     contracts are written relative to today and signed with the development key.
     """
-    from phigate.store.bundles import write_policies
+    from phigate.store.bundles import copy_policies
+    from phigate.store.bundles import write_site as write_signed
 
     if folder.exists() and any(folder.iterdir()):
         raise click.ClickException(f"the folder {folder} is not empty; name a new one, nothing was written")
     folder.mkdir(parents=True, exist_ok=True)
-    write_policies(folder / "policies", endpoints=endpoints, today=datetime.now(UTC).date(), development=development)
+    if development:
+        write_signed(folder / "policies", endpoints=endpoints or {}, today=datetime.now(UTC).date())
+    else:
+        copy_policies(folder / "policies")
     secrets = ""
     if external_key:
         (folder / "external.key").write_text(external_key, encoding="utf-8")
         (folder / "external.key").chmod(0o600)
-        secrets = 'external: "file:external.key"'
+        secrets = 'EU_CLOUD_KEY: "file:external.key"'
     config = folder / "phigate.yaml"
     origin = "audit.phigate.example/demo" if development else "audit.hospital.example/phigate"
     config.write_text(_SETTINGS.format(port=port, workers=workers, origin=origin, secrets=secrets), encoding="utf-8")

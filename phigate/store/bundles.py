@@ -126,3 +126,12 @@ class FolderBundles:
     def current(self) -> Bundle:
         """Return the bundle for an exchange that begins now."""
         return self._bundle
+
+
+def copy_policies(folder: Path) -> tuple[Path, ...]:
+    """Write an unsigned copy of the shipped policies, for a site to edit and sign. Raises as `write_site` does."""
+    shipped = shipped_folder()
+    files = {name: data for name, data in load_folder(shipped).items() if name != locks.FILE}
+    for path in sorted([*shipped.glob("*.md"), *shipped.glob("schema/*.json")]):
+        files[path.relative_to(shipped).as_posix()] = path.read_bytes()
+    return _write_new(folder, files)
