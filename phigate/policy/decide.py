@@ -123,11 +123,9 @@ def resolve(bundle: Bundle, app: App, model: str) -> str:
 def ask(plan: Plan, epoch: Epoch, facts: Facts, flags: list[str]) -> Question:
     """Return the facts as rules see them; what is missing or unknown is noted in ``flags``."""
     thresholds = epoch.thresholds
-    existing = tuple(f for f in facts.found if _exists(f, thresholds))
-    types = frozenset(f.entity_type for f in existing)
-    if any(not isinstance(t, EntityType) for t in types) or any(
-        t not in c.regime.entities for c in epoch.regimes for t in types if isinstance(t, EntityType)
-    ):
+    existing = tuple([f for f in facts.found if _exists(f, thresholds)])
+    types = frozenset([f.entity_type for f in existing])
+    if not types <= epoch.known:
         flags.append("unknown_entity")
     incomplete = not facts.complete
     uncleaned = facts.attachments is not Attachments.NONE
@@ -173,8 +171,8 @@ def _tags(plan: Plan, facts: Facts, flags: list[str]) -> frozenset[str] | None:
 
 def weigh(compiled: CompiledRegime, question: Question, broken: frozenset[str]) -> Verdict:
     """Return what one regime says of one request."""
-    phi = question.unseen or any(_is_phi(compiled, found) for found in question.existing)
-    permits = [rule for rule in compiled.permits if matches(rule, question, phi=phi, broken=broken) is True]
+    phi = question.unseen or _has_phi(compiled, question.existing)
+    permits = [rule for rule in compiled.permits if matches(rule, question, phi=phi, broken=broken)]
     limits = [rule for rule in compiled.limits if matches(rule, question, phi=phi, broken=broken) is not False]
     raw = scrubbed = 0
     for rule in permits:
@@ -187,12 +185,12 @@ def weigh(compiled: CompiledRegime, question: Question, broken: frozenset[str]) 
     return Verdict(phi, raw, scrubbed, speaking, limits, silent=raw | scrubbed == 0)
 
 
-def _is_phi(compiled: CompiledRegime, found: Found) -> bool:
-    entity_type = found.entity_type
-    if not isinstance(entity_type, EntityType):
-        return True
-    counts = compiled.counts[entity_type]
-    return counts if isinstance(counts, bool) else counts not in found.unchanged_by
+def _has_phi(compiled: CompiledRegime, existing: tuple[Found, ...]) -> bool:
+    for found in existing:
+        counts = compiled.counts.get(found.entity_type, True)  # outside the table: direct
+        if counts is True or (counts is not False and counts not in found.unchanged_by):
+            return True
+    return False
 
 
 def _speaks(rule: CompiledRule, permits: list[CompiledRule], decided: int, *, phi: bool) -> bool:
@@ -209,9 +207,25 @@ def matches(rule: CompiledRule, question: Question, *, phi: bool, broken: frozen
     """Return whether all conditions of a rule hold; None when one of them cannot be answered."""
     if broken and rule.rule.id in broken:
         return None
-    if (rule.purposes and question.purpose is None) or (rule.tags and question.tags is None):
-        return None
-    return all(holds for _, holds in conditions(rule, question, phi=phi))
+    # The same questions as `conditions`, in the order in which they most often end; a test holds both equal.
+    if rule.tags:
+        if question.tags is None or (rule.purposes and question.purpose is None):
+            return None
+        if rule.tags.isdisjoint(question.tags):
+            return False
+    if rule.purposes:
+        if question.purpose is None:
+            return None
+        if question.purpose not in rule.purposes:
+            return False
+    return not (
+        not rule.flag
+        or (rule.attachments and not question.uncleaned)
+        or (rule.detection and not question.incomplete)
+        or (rule.types and rule.types.isdisjoint(question.types))
+        or (phi and rule.phi == "none")
+        or (not phi and rule.phi == "any" and not rule.permit)
+    )
 
 
 def conditions(rule: CompiledRule, question: Question, *, phi: bool) -> Iterator[tuple[str, bool | None]]:
@@ -219,7 +233,7 @@ def conditions(rule: CompiledRule, question: Question, *, phi: bool) -> Iterator
     if rule.phi == "none":
         yield "phi", not phi
     elif rule.phi == "any":
-        yield "phi", phi or rule.rule.effect == "permit"
+        yield "phi", phi or rule.permit
     if not rule.flag:
         yield "site_flag", False
     if rule.purposes:

@@ -39,6 +39,7 @@ class CompiledRule:
 
     rule: Rule
     regime: str
+    permit: bool
     phi: str
     purposes: frozenset[str]
     tags: frozenset[str]
@@ -57,7 +58,7 @@ class CompiledRegime:
 
     regime: Regime
     in_force: bool
-    counts: Mapping[EntityType, Counts]
+    counts: Mapping[EntityType | str, Counts]
     permits: tuple[CompiledRule, ...]
     limits: tuple[CompiledRule, ...]
     no_permit: Reason
@@ -74,6 +75,7 @@ class Epoch:
     limits: tuple[tuple[str, Reason], ...]  # of overrides: mode and reason
     overrides: tuple[str, ...]
     override_reasons: tuple[Reason, ...]
+    known: frozenset[EntityType | str]  # types that every regime has a row for
 
 
 class Plan:
@@ -119,6 +121,7 @@ class Plan:
             limits=tuple((o.limit, reason) for o, reason in zip(live, reasons, strict=True) if o.limit),
             overrides=tuple(sorted(o.id for o in live)),
             override_reasons=tuple(reason for o, reason in zip(live, reasons, strict=True) if not o.limit),
+            known=frozenset(t for t in EntityType if all(t in r.entities for r in self.regimes)),
         )
 
     def _regime(
@@ -152,6 +155,7 @@ class Plan:
         return CompiledRule(
             rule=rule,
             regime=regime.id,
+            permit=rule.effect == "permit",
             phi=when.phi,
             purposes=frozenset(when.purpose_in),
             tags=frozenset(when.tag_any),
