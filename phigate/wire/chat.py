@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from phigate.errors import InvalidRequestError
-from phigate.wire.chat_schema import CHAT, SHOWN
-from phigate.wire.outgoing import Outgoing, outgoing_parts, schemas, scrubbed, uncovered
+from phigate.wire.chat_schema import CHAT, PASSABLE, SHOWN
+from phigate.wire.outgoing import COVERABLE, Outgoing, outgoing_parts, schemas, scrubbed, uncovered
 from phigate.wire.parts import Limits, Need
 from phigate.wire.request import ChatRequest, Origin
 from phigate.wire.strict import JSON, Number, dump, kind_of, load
 from phigate.wire.walk import Walker
 
 __all__ = [
+    "COVERABLE",
+    "PASSABLE",
     "ChatRequest",
     "Outgoing",
     "outgoing_parts",

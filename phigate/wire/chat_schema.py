@@ -36,10 +36,14 @@ _CLOSED = "a closed word of the API"
 _PAYLOAD = "the payload of an attachment, which no recognizer reads: the request counts as uncleaned instead"
 
 # Ids as OpenAI, vLLM and Anthropic servers make them; anything else in their place is scanned.
+# A random run of letters has digits and both cases in it; one that does not may be a name and is scanned.
+_RANDOM = r"(?=(?:[A-Za-z]*[0-9]){2})(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])[A-Za-z0-9]"
 _CALL_ID = opaque(
-    r"call_[A-Za-z0-9]{24}|call_[0-9a-f]{32}|chatcmpl-tool-[0-9a-f]{16,32}|toolu_(?:vrtx_|bdrk_)?01[A-Za-z0-9]{22}", _ID
+    rf"call_{_RANDOM}{{24}}|call_[0-9a-f]{{32}}|chatcmpl-tool-[0-9a-f]{{16,32}}"
+    rf"|toolu_(?:vrtx_|bdrk_)?01{_RANDOM}{{22}}",
+    _ID,
 )
-_FILE_ID = Leaf(shape=shape(r"file-[A-Za-z0-9]{22,24}"), why=_ID, remote=Remote.REFUSED)
+_FILE_ID = Leaf(shape=shape(rf"file-{_RANDOM}{{22,24}}"), why=_ID, remote=Remote.REFUSED)
 _AUDIO_ID = opaque(r"audio_[0-9a-f]{32,48}", _ID)
 _VOICE_ID = opaque(r"voice_[0-9a-f]{32,48}", _ID)
 _MODEL_NAME = opaque(  # no run of nine digits: dates stay (20241022), national numbers do not
@@ -301,12 +305,12 @@ CHAT: Final = Spec(object=Members(FIELDS, required=("model", "messages")))
 EXTRAS: Final = listed(
     "top_k min_p top_a repetition_penalty length_penalty stop_token_ids include_stop_str_in_output ignore_eos"
     " min_tokens skip_special_tokens spaces_between_special_tokens truncate_prompt_tokens prompt_logprobs"
-    " allowed_token_ids bad_words echo add_generation_prompt continue_final_message add_special_tokens documents"
-    " chat_template chat_template_kwargs mm_processor_kwargs media_io_kwargs guided_json guided_regex guided_choice"
-    " guided_grammar guided_decoding_backend guided_whitespace_pattern structural_tag structured_outputs priority"
-    " request_id logits_processors return_tokens_as_token_ids return_token_ids cache_salt kv_transfer_params"
-    " vllm_xargs use_beam_search best_of include_reasoning reasoning reasoning_content reasoning_details thinking"
-    " annotations cache_control index uuid enable_thinking"
+    " allowed_token_ids bad_words continuous_usage_stats echo add_generation_prompt continue_final_message"
+    " add_special_tokens documents chat_template chat_template_kwargs mm_processor_kwargs media_io_kwargs"
+    " guided_json guided_regex guided_choice guided_grammar guided_decoding_backend guided_whitespace_pattern"
+    " structural_tag structured_outputs priority request_id logits_processors return_tokens_as_token_ids"
+    " return_token_ids cache_salt kv_transfer_params vllm_xargs use_beam_search best_of include_reasoning reasoning"
+    " reasoning_content reasoning_details thinking annotations cache_control index uuid enable_thinking"
     # What names another server, key or route. It never leaves, whatever a policy allows.
     " base_url api_base api_key api_version api_type extra_headers extra_body extra_query headers fallbacks"
     " context_window_fallbacks mock_response mock_tool_calls custom_llm_provider organization timeout num_retries"

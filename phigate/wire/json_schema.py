@@ -93,8 +93,8 @@ def make_room(schema: JSON) -> None:
     """Change a schema in place so that a model can write a surrogate wherever it would have written the value.
 
     Patterns, formats and length limits of strings go. An integer may also be a string, since identifiers are often
-    declared as integers and a model held to the type would have to invent one; so may a number whose own enum, const,
-    default or examples now hold a surrogate (decisions 9).
+    declared as integers and a model held to the type would have to invent one; so may any number whose own enum,
+    const, default or examples now hold a surrogate (decisions 9).
     """
     if not isinstance(schema, dict):
         return
@@ -110,8 +110,10 @@ def make_room(schema: JSON) -> None:
 
 def _widen(schema: dict[str, JSON], kinds: JSON) -> None:
     listed = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, list) else []
-    numeric = "integer" in listed or ("number" in listed and _has_text(schema))
-    if numeric and "string" not in listed:
+    if "string" in listed or not ("integer" in listed or "number" in listed):
+        return
+    closed = "enum" in schema or "const" in schema
+    if _has_text(schema) or ("integer" in listed and not closed):
         schema["type"] = [*listed, "string"]
 
 

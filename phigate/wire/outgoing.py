@@ -214,6 +214,7 @@ def outgoing_parts(
 
 # Asking for these makes the provider keep or pass on what it was sent, so a contract must name them (decisions 13).
 _NEEDS_COVER: Final = ("store", "prompt_cache_retention", "prompt_cache_options", "web_search_options")
+COVERABLE: Final = frozenset({*_NEEDS_COVER, "mcp", "hosted_tools"})
 
 
 def uncovered(request: ChatRequest, covers: frozenset[str]) -> tuple[str, ...]:

@@ -72,6 +72,10 @@ def _constant(_name: str) -> JSON:
 _DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=_constant, strict=True
 )
+# Programs write NaN into tool results though JSON has none. Inside a string it is only text, so it is kept as it came.
+_NESTED: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=Number, strict=True
+)
 
 
 def load(body: bytes, *, limits: Limits) -> JSON:
@@ -84,7 +88,7 @@ def load(body: bytes, *, limits: Limits) -> JSON:
         raise InvalidRequestError("expected UTF-8 without a byte order mark", code="invalid_utf8")
     _bound(body, depth=limits.depth, nodes=limits.parts * _NODES_PER_PART)
     text = _decode(body)
-    value, problem = _parse(text)
+    value, problem = _parse(text, _DECODER)
     if problem is not None:
         raise problem
     _refuse_lone_surrogates(text, value)
@@ -97,7 +101,7 @@ def load_nested(text: str, *, depth: int, limits: Limits) -> dict[str, JSON] | l
         return None
     try:
         _bound(text.encode(), depth=depth, nodes=limits.parts * _NODES_PER_PART)
-        value, problem = _parse(text)
+        value, problem = _parse(text, _NESTED)
         _refuse_lone_surrogates(text, value)
     except (InvalidRequestError, TooLargeError):
         return None
@@ -114,9 +118,9 @@ def _decode(body: bytes) -> str:
     raise InvalidRequestError(f"expected UTF-8, found a byte that is not at offset {at}", code="invalid_utf8")
 
 
-def _parse(text: str) -> tuple[JSON, InvalidRequestError | None]:
+def _parse(text: str, decoder: json.JSONDecoder) -> tuple[JSON, InvalidRequestError | None]:
     try:
-        return _DECODER.decode(text), None
+        return decoder.decode(text), None
     except _DuplicateKeyError:
         return None, InvalidRequestError("expected each key once in an object, found one twice", code="duplicate_key")
     except _NotANumberError:

@@ -21,6 +21,8 @@ _LONG_NUMBER: Final = 7  # digits from which a number may identify somebody by i
 _INDEX: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 _REMOTE: Final = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.\-]*:[/\\]|//|\\\\)", re.ASCII)
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=\-\r\n]{512}", re.ASCII)
+_EMBEDDED: Final = re.compile(r"base64,[A-Za-z0-9+/_-]{64}", re.ASCII)
+_WORD: Final = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
 _ESCAPE: Final = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})", re.ASCII
 )
@@ -34,9 +36,9 @@ _ROLES: Final = {
 }
 # A short number is a part when its key says that it describes a person or place: an age above 89, a postal code.
 _TELLING: Final = listed(
-    "age idade edad alter âge eta leeftijd zip zipcode postal postalcode cep plz cap codigopostal codepostal birthyear"
-    " yearofbirth anonascimento anodenascimento ssn ssnlast4 mrn prontuario prontuário phone telefone room bed quarto"
-    " leito dob"
+    "age ages idade edad alter âge eta età leeftijd zip zipcode postal postcode postalcode cep plz birth born"
+    " nascimento nacimiento geburtsjahr naissance nascita ssn cpf cns mrn nhs prontuario prontuário phone fax"
+    " telefone teléfono dob"
 )
 
 
@@ -177,8 +179,8 @@ class Walker:
             for index, item in enumerate(value):
                 self._anything(leaf, item, value, index, f"{at}/{index}")
         elif isinstance(value, Number):
-            telling = isinstance(key, str) and _plain(key) in _TELLING
-            self._literal(value, box, key, at, least=1 if telling else _LONG_NUMBER, typed=False)
+            least = 1 if isinstance(key, str) and _telling(key) else _LONG_NUMBER
+            self._literal(value, box, key, at, least=least, typed=False)
 
     def _number(self, spec: Spec, value: Number, box: Box, key: str | int, at: str) -> None:
         if spec.number is Numeric.INTEGER and not value.integral:
@@ -213,7 +215,7 @@ class Walker:
             )
         if "\\u" in value:
             value = _unescape(value)
-        if "base64," in value or (len(value) >= 512 and _ENCODED.match(value)):
+        if ("base64," in value and _EMBEDDED.search(value)) or (len(value) >= 512 and _ENCODED.match(value)):
             self.attachments = Attachments.UNCLEANED  # data in a place for text: nothing can read it either
         self.parts.append(Part(index, at, PHIText(value), kind, self._role))
         self.sites.append(Site(box, key, self._nested, self._top, self._foreign, typed))
@@ -233,8 +235,8 @@ class Walker:
         )
 
 
-def _plain(key: str) -> str:
-    return key.lower().replace("_", "").replace("-", "").replace(" ", "")
+def _telling(key: str) -> bool:
+    return any(word.lower() in _TELLING for word in _WORD.findall(key)) or key.lower() in _TELLING
 
 
 def _unescape(text: str) -> str:

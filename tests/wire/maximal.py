@@ -71,14 +71,14 @@ def _messages() -> list[dict[str, Any]]:
             "annotations": [{"type": "url_citation", "title": "A page"}],
             "tool_calls": [
                 {
-                    "id": "call_AbCdEfGhIjKlMnOpQrStUvWx",
+                    "id": "call_Ab3dEf9hIjKlMnOpQrStUvWx",
                     "type": "function",
                     "function": {"name": "find_patient", "arguments": json.dumps(arguments)},
                 },
                 {"id": "mine-1", "type": "custom", "custom": {"name": "query", "input": "SELECT 1"}},
             ],
         },
-        {"role": "tool", "tool_call_id": "call_AbCdEfGhIjKlMnOpQrStUvWx", "content": json.dumps(result)},
+        {"role": "tool", "tool_call_id": "call_Ab3dEf9hIjKlMnOpQrStUvWx", "content": json.dumps(result)},
         {"role": "tool", "tool_call_id": "mine-1", "content": [{"type": "text", "text": '{"rows": ["Lima"]}'}]},
         {"role": "assistant", "content": None, "function_call": {"name": "old", "arguments": '{"q": "Lima"}'}},
         {"role": "function", "name": "old", "content": "not json: Lima"},
