@@ -30,6 +30,7 @@ from phigate.audit.shapes import (
     TAG,
     TIME,
     UUID,
+    VERSION,
     VKEY,
     Shape,
     list_of,
@@ -65,7 +66,7 @@ _DECIDED: Final[dict[str, Shape]] = {
     "basis": list_of(ID),
     "ropa": ID,
     "policy": DIGEST,
-    "regimes": list_of(row(ID, ID)),
+    "regimes": list_of(row(ID, VERSION)),
     "rules": list_of(ID),
     "overrides": list_of(ID),
     "obligations": list_of(ID),
@@ -162,6 +163,10 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
     Kind.SEGMENT_CLOSE: {"dropped": record({"origin": ORIGIN, "size": COUNT, "root": HASH})},
     Kind.SHADOW: {"rules": list_of(ID), "forms": _DECIDED["forms"]},
 }
+_KNOWN: Final[dict[Kind, Mapping[str, Shape]]] = {
+    kind: {**OPTIONAL.get(kind, {}), **required} for kind, required in REQUIRED.items()
+}
+_ATTEMPT: Final = number(0, 100)
 _ABOUT_AN_EXCHANGE: Final = frozenset({Kind.INTENT, Kind.OUTCOME})
 
 
@@ -171,7 +176,7 @@ def check(draft: Draft) -> None:
     The message names the field and what was expected, never the value.
     """
     required = REQUIRED[draft.kind]
-    known: Mapping[str, Shape] = {**OPTIONAL.get(draft.kind, {}), **required}
+    known = _KNOWN[draft.kind]
     for name in required:
         if name not in draft.fields:
             raise _refused(draft.kind, name, "expected it, found none")
@@ -190,7 +195,7 @@ def _check_exchange(draft: Draft) -> None:
         raise _refused(draft.kind, "rid", f"expected {UUID.says}")
     if draft.kind in _ABOUT_AN_EXCHANGE and not draft.rid:
         raise _refused(draft.kind, "rid", "expected the id of the exchange, found none")
-    if not number(1 if draft.kind in _ABOUT_AN_EXCHANGE else 0, 100).holds(draft.attempt):
+    if not _ATTEMPT.holds(draft.attempt) or (draft.kind in _ABOUT_AN_EXCHANGE and draft.attempt == 0):
         raise _refused(draft.kind, "attempt", "expected a count from 1 to 100")
     if draft.attempt and not draft.rid:
         raise _refused(draft.kind, "attempt", "expected it beside the id of an exchange only")

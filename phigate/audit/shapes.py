@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 SAFE_INTEGER: Final = 2**53 - 1  # RFC 8785 section 3.2.2.3: beyond it, readers of JSON disagree
@@ -35,12 +36,12 @@ class Shape:
 
 def is_id(value: object) -> bool:
     """Return whether the value is a name: letters, digits and ``._:/+-``, at least one letter, no long number."""
-    return (
-        isinstance(value, str)
-        and _ID.fullmatch(value) is not None
-        and _LETTER.search(value) is not None
-        and _LONG_NUMBER.search(value) is None
-    )
+    return isinstance(value, str) and _is_id(value)
+
+
+@lru_cache(maxsize=4096)  # the ids of a bundle come back with every exchange
+def _is_id(value: str) -> bool:
+    return _ID.fullmatch(value) is not None and _LETTER.search(value) is not None and _LONG_NUMBER.search(value) is None
 
 
 def is_provider_id(value: object) -> bool:
@@ -72,8 +73,10 @@ def one_of(words: Iterable[str]) -> Shape:
 def list_of(item: Shape, *, limit: int = MAX_ITEMS) -> Shape:
     """Accept a list of bounded length whose items all have the shape."""
 
+    item_holds = item.holds
+
     def holds(value: object) -> bool:
-        return isinstance(value, list) and len(value) <= limit and all(item.holds(each) for each in value)
+        return isinstance(value, list) and len(value) <= limit and False not in map(item_holds, value)
 
     return Shape(f"a list of at most {limit} items, each {item.says}", holds)
 
@@ -98,7 +101,8 @@ def table(key: Shape, value_shape: Shape) -> Shape:
         return (
             isinstance(value, dict)
             and len(value) <= MAX_ITEMS
-            and all(key.holds(name) and value_shape.holds(each) for name, each in value.items())
+            and False not in map(key.holds, value)
+            and False not in map(value_shape.holds, value.values())
         )
 
     return Shape(f"a table of {key.says} to {value_shape.says}", holds)
@@ -106,14 +110,14 @@ def table(key: Shape, value_shape: Shape) -> Shape:
 
 def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
     """Accept a table with every required name and no other than the optional ones."""
-    known = {**required, **(optional or {})}
+    known = {name: shape.holds for name, shape in {**required, **(optional or {})}.items()}
 
     def holds(value: object) -> bool:
         return (
             isinstance(value, dict)
             and required.keys() <= value.keys()
             and value.keys() <= known.keys()
-            and all(known[name].holds(each) for name, each in value.items())
+            and False not in (known[name](each) for name, each in value.items())
         )
 
     return Shape(f"a table with {', '.join(sorted(required))}", holds)
@@ -145,6 +149,10 @@ _SHORT_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{1,64}", re.ASCII)
 PAPER: Final = Shape(
     "a digest or an id",
     lambda value: is_id(value) or (isinstance(value, str) and _SHORT_DIGEST.fullmatch(value) is not None),
+)
+_VERSION: Final = re.compile(r"[0-9]{1,8}(\.[0-9]{1,4}){0,3}", re.ASCII)
+VERSION: Final = Shape(
+    "a version", lambda value: is_id(value) or (isinstance(value, str) and _VERSION.fullmatch(value) is not None)
 )
 COUNT: Final = number()
 BODY: Final = record({"n": COUNT, "mac": HASH})

@@ -44,6 +44,7 @@ class Duties:
         writer: Writer,
         *,
         checkpoint: Signer,
+        enrolment: Signer,
         record: Ed25519Signer,
         keyring_digest: str,
         rhythm: Rhythm | None = None,
@@ -53,6 +54,7 @@ class Duties:
         self.writer = writer
         self.rhythm = rhythm or Rhythm()
         self._checkpoint = checkpoint
+        self._enrolment = enrolment
         self._record = record
         self._keyring_digest = keyring_digest
         self._software = software
@@ -79,7 +81,7 @@ class Duties:
         finally:
             writer.storage.rollback()
         items = [] if head is not None and head.size else [self._genesis()]
-        items.append(self._key("add", (self._record, self._checkpoint)))
+        items.append(self._key("add", (self._record, self._enrolment)))
         self._write_or_raise(items)
         self._reconcile(all_others_dead=True)
         self._publish()
@@ -90,7 +92,7 @@ class Duties:
     def end(self) -> None:
         """Retire this boot's key and sign a last checkpoint, as far as the database lets us."""
         if self.writer.broken is None:
-            self.writer.write([self._key("retire", (self._record, self._checkpoint))])
+            self.writer.write([self._key("retire", (self._record, self._enrolment))])
             self._quietly(self._publish)
 
     def _write_or_raise(self, items: list[Item]) -> None:
@@ -100,7 +102,7 @@ class Duties:
 
     def _genesis(self) -> Item:
         fields: dict[str, JSON] = {"format": 1, "keyring": self._keyring_digest, "software": self._software}
-        return self._item(Draft(Kind.GENESIS, fields), signers=(self._checkpoint,))
+        return self._item(Draft(Kind.GENESIS, fields), signers=(self._enrolment,))
 
     def _key(self, op: str, signers: tuple[Signer, ...]) -> Item:
         fields: dict[str, JSON] = {"op": op, "role": "record", "vkey": self._record.key.to_text()}

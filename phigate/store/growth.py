@@ -12,7 +12,8 @@ from typing import Final, TypeVar
 from phigate.errors import LedgerStateError
 from phigate.store.storage import Head, Reader, Row, Tile
 from phigate.tlog.errors import TlogError
-from phigate.tlog.merkle import HASH_BYTES, Frontier, TreeSize, leaf_hash
+from phigate.tlog.merkle import Frontier, TreeSize, leaf_hash
+from phigate.tlog.tile import tile_root
 
 _T = TypeVar("_T")
 WIDTH: Final = 256  # hashes of a full tile
@@ -53,14 +54,6 @@ def _siblings(reader: Reader, log_id: int, level: int, start: int, end: int) -> 
     if len(found) != end - start:
         raise LedgerStateError(f"expected {end - start} hashes of level {level} from {start}, found {len(found)}")
     return found
-
-
-def tile_root(hashes: bytes) -> bytes:
-    """Return the root of a full tile, which is one hash of the next level."""
-    frontier = Frontier()
-    for at in range(0, len(hashes), HASH_BYTES):
-        frontier.append(hashes[at : at + HASH_BYTES])
-    return frontier.root()
 
 
 def rebuild(reader: Reader, *, log_id: int, size: int) -> Frontier:

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from phigate.audit.record import Draft, Kind, Receipt
 from phigate.audit.schema import check
@@ -117,6 +117,13 @@ class StoreLedger:
         self._thread = threading.Thread(target=self._run, args=(loop, started), name="phigate-ledger", daemon=True)
         self._thread.start()
         await started
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Finish what is queued, sign a last checkpoint, and give the log back."""

@@ -6,18 +6,26 @@ missing acknowledged entry shows without any help from the database.
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from phigate.audit.record import JSON, Draft, Kind
 from phigate.errors import UnavailableError
 from phigate.signing import Signer
-from phigate.tlog.errors import FormatError
 from phigate.tlog.merkle import leaf_hash
-from phigate.tlog.record import make_entry
+from phigate.tlog.note import VerifierKey
+from phigate.tlog.record import CONTEXT, MAX_ENTRY_BYTES
 
+# What `tlog.record.make_entry` makes of the same fields, without its checks: the gate on drafts (audit/schema.py) lets
+# ASCII codes and safe integers through alone, in which subset sorted compact JSON is canonical. A property test holds
+# the two equal byte for byte.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_HEAD: Final = f"{CONTEXT}\n".encode()
 CLOCK_TOLERANCE_US: Final = 1_000_000
 
 
@@ -57,6 +65,7 @@ class Sealer:
     last_ts: int = 0  # microseconds; never runs backwards within a boot, nor behind the head at its start
     began: float = field(init=False)
     _wall_minus_mono: float | None = None
+    _prefixes: dict[VerifierKey, tuple[bytes, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.began = self.mono()
@@ -83,13 +92,24 @@ class Sealer:
             body["rid"] = draft.rid
         if draft.attempt:
             body["attempt"] = draft.attempt
-        signers = [(signer.key, signer.sign) for signer in item.signers or (self.record,)]
-        try:
-            item.entry = make_entry(body, signers)
-        except FormatError as error:
-            raise UnavailableError(f"the entry has no encoding: {error}", code="entry_refused") from error
+        text = _HEAD + _ENCODER.encode(body).encode() + b"\n"
+        lines = [self._line(signer, text) for signer in item.signers or (self.record,)]
+        item.entry = b"".join((text, b"\n", *lines))
+        if len(item.entry) > MAX_ENTRY_BYTES:
+            raise UnavailableError(
+                f"expected an entry of at most {MAX_ENTRY_BYTES} bytes, found {len(item.entry)}", code="entry_refused"
+            )
         item.leaf = leaf_hash(item.entry)
         self.seq += 1
+
+    def _line(self, signer: Signer, text: bytes) -> bytes:
+        """Return the signature line of a signer; all of it but the signature is the same for every entry."""
+        key = signer.key
+        known = self._prefixes.get(key)
+        if known is None:
+            known = self._prefixes[key] = ("\u2014 ".encode() + key.name.encode() + b" ", key.id)
+        prefix, key_id = known
+        return b"%b%b\n" % (prefix, b64encode(key_id + signer.sign(text)))
 
     def unseal(self, count: int) -> None:
         """Take back the numbers of the last entries, which certainly stand nowhere."""
@@ -122,4 +142,9 @@ class Sealer:
 def rfc3339(microseconds: int) -> str:
     """Return a time as the ledger writes it: UTC, six decimals, Z."""
     seconds, rest = divmod(microseconds, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:06d}Z"
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=16)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
