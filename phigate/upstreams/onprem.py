@@ -84,7 +84,7 @@ class OnPremServers:
         return server.healthy(asyncio.get_running_loop().time())
 
     async def send(self, destination: Destination, path: str, body: bytes, *, stream: bool) -> UpstreamReply:
-        """Post the body to ``path`` (under /v1/). Raises as the port says."""
+        """Post the body to ``path``, given from below /v1/. Raises as the port says."""
         try:
             server = self._server(destination)
         except SettingsError as problem:

@@ -14,6 +14,7 @@ effect of the second sending is that a model inside the house may have read the 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from phigate.upstreams.reply import (
     speaks_of_the_request,
 )
 
+_PATH: Final = re.compile(r"[a-z][a-z_]*(?:/[a-z_]+)*")
 _IDLE_S: Final = 4.0
 _STALE_S: Final = 0.5
 _JSON: Final = "application/json"
@@ -127,9 +129,7 @@ class ModelServer:
         """Ask for the list of models, a request that holds no byte of an app. Return the answer, None without one."""
         try:
             async with asyncio.timeout(self._timeouts.connect_s):
-                reply = await self._pool().get(
-                    self._url("/v1/models"), headers=self._headers(_JSON), allow_redirects=False
-                )
+                reply = await self._pool().get(self._url("models"), headers=self._headers(_JSON), allow_redirects=False)
                 try:
                     body = await _read_up_to(reply, _PROBE_BYTES)
                 finally:
@@ -263,11 +263,12 @@ class ModelServer:
         return headers
 
     def _url(self, path: str) -> URL:
+        """Return where ``path``, given from below /v1/, stands at this server; the endpoint may end in /v1 or not."""
         if path not in self._urls:
-            if not path.startswith("/v1/"):
-                raise ValueError("expected a path under /v1/")
+            if not _PATH.fullmatch(path):
+                raise ValueError("expected a path below /v1/, as in chat/completions")
             prefix = self._base.raw_path.rstrip("/").removesuffix("/v1")
-            self._urls[path] = self._base.with_path(prefix + path, encoded=True)
+            self._urls[path] = self._base.with_path(f"{prefix}/v1/{path}", encoded=True)
         return self._urls[path]
 
     def _pool(self) -> aiohttp.ClientSession:

@@ -20,7 +20,7 @@ from phigate.upstreams.onprem import OnPremServers
 from phigate.upstreams.reply import Timeouts
 from tests.upstreams.serving import Wire, onprem, read_request
 
-CHAT = "/v1/chat/completions"
+CHAT = "chat/completions"
 CANARY = "Zulmira Quixadá"
 SECRET = "s3cret"
 QUICK = Timeouts(connect_s=1, first_byte_s=0.4, idle_s=0.4, total_s=2)

@@ -97,12 +97,14 @@ async def test_environment_cannot_redirect(ward: Starlette, monkeypatch: pytest.
             assert (await servers.send(onprem(url), CHAT, body_of(), stream=False)).status == 200
 
 
-@pytest.mark.parametrize(("prefix", "path"), [("", CHAT), ("/", CHAT), ("/v1", CHAT), ("/a/b", "/a/b" + CHAT)])
+@pytest.mark.parametrize(
+    ("prefix", "path"), [("", ""), ("/", ""), ("/v1", ""), ("/v1/", ""), ("/a/b", "/a/b"), ("/a/v1", "/a")]
+)
 async def test_endpoint_may_carry_a_path_prefix(prefix: str, path: str) -> None:
     with scripted(answering(200, b'{"a":1}')) as wire:
         async with opened() as servers:
             await servers.send(onprem(wire.url + prefix), CHAT, b"{}", stream=False)
-    assert wire.requests[0].startswith(f"POST {path} HTTP/1.1\r\n".encode())
+    assert wire.requests[0].startswith(f"POST {path}/v1/chat/completions HTTP/1.1\r\n".encode())
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

@@ -187,10 +187,11 @@ async def test_destination_that_could_never_be_called_stops_start_up(changes: di
         assert caught.value.code == "upstream_settings"
 
 
-async def test_path_outside_v1_is_a_mistake_of_ours(ward: Starlette) -> None:
+@pytest.mark.parametrize("path", ["/metrics", "../metrics", "chat/../x", "chat//x", "", "chat?x=1", "https://a/b"])
+async def test_path_that_could_leave_v1_is_a_mistake_of_ours(path: str) -> None:
     async with opened() as servers:
-        with pytest.raises(ValueError, match=r"^expected a path under /v1/$"):
-            await servers.send(onprem("http://127.0.0.1:1"), "/metrics", b"{}", stream=False)
+        with pytest.raises(ValueError, match=r"^expected a path below /v1/, as in chat/completions$"):
+            await servers.send(onprem("http://127.0.0.1:1"), path, b"{}", stream=False)
 
 
 async def test_pools_of_destinations_that_left_the_bundle_are_closed(ward: Starlette) -> None:
