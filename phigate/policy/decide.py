@@ -8,12 +8,11 @@ can never open a door.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from phigate.errors import InvalidRequestError, NotServedError
-from phigate.finding import EntityType
 from phigate.policy.bundle import App, Bundle, Destination
 from phigate.policy.decision import (
     Candidate,
@@ -21,43 +20,16 @@ from phigate.policy.decision import (
     DestinationKind,
     Facts,
     Form,
-    Found,
     Hold,
     Mode,
     Operator,
     Reason,
-    Thresholds,
 )
 from phigate.policy.plan import CompiledRegime, CompiledRule, Epoch, Plan, plan_of
-from phigate.policy.words import PURPOSES
+from phigate.policy.weigh import Question, Verdict, ask, weigh
 from phigate.wire.parts import Attachments, Need
 
 NOTHING: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A request as rules see it. ``purpose`` and ``tags`` are None where they are missing or unknown: an error."""
-
-    existing: tuple[Found, ...]
-    types: frozenset[EntityType | str]
-    unseen: bool  # incomplete detection or an uncleaned attachment: counts as PHI everywhere
-    incomplete: bool
-    uncleaned: bool
-    purpose: str | None
-    tags: frozenset[str] | None
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What one regime says: pairs it lets receive raw or scrubbed, how far its limits go, and which rules spoke."""
-
-    phi: bool
-    raw: int
-    scrubbed: int
-    permits: list[CompiledRule]
-    limits: list[CompiledRule]
-    silent: bool = False
 
 
 def decide(bundle: Bundle, facts: Facts, *, broken: frozenset[str] = NOTHING) -> Decision:
@@ -72,38 +44,84 @@ def decide(bundle: Bundle, facts: Facts, *, broken: frozenset[str] = NOTHING) ->
     epoch = plan.at(facts.now, facts.endpoint)
     flags: list[str] = []
     question = ask(plan, epoch, facts, flags)
-    reasons: list[Reason] = []
-    holds = set(facts.inherited)
-    allowed, raw, blocked = -1, -1, False
-    spoken: list[CompiledRule] = []
-    for compiled in epoch.regimes:
-        verdict = weigh(compiled, question, broken)
-        closed, shut = _tell(compiled, verdict, reasons, spoken, holds)
-        blocked = blocked or shut
-        if closed or shut:
-            allowed = raw = 0
-        elif any(limit.rule.mode == "send_scrubbed" for limit in verdict.limits):
-            allowed, raw = allowed & (verdict.raw | verdict.scrubbed), 0
-        else:
-            allowed, raw = allowed & (verdict.raw | verdict.scrubbed), raw & verdict.raw
-    for mode, reason in (*epoch.limits, *_closures(bundle, facts)):
-        reasons.append(reason)
-        blocked = blocked or mode == "block"
-        raw = 0
-        allowed = allowed if mode == "send_scrubbed" else 0
-    reasons.extend(epoch.override_reasons)
-    return _decision(
-        plan, epoch, facts, alias, question, _Outcome(allowed, raw, blocked), reasons, spoken, holds, flags
-    )
+    settled = settle(plan, epoch, facts, question, broken)
+    if facts.glass is not None:
+        settled = _break(plan, epoch, facts, question, settled, flags)
+    return _decision(plan, epoch, facts, alias, question, settled, flags)
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
-    """The regimes combined: pairs that may receive anything, pairs that may receive raw, and whether all is shut."""
+class Settled:
+    """The regimes combined: pairs that may receive anything, pairs that may receive raw, all shut or not, and why."""
 
     allowed: int
     raw: int
     blocked: bool
+    floored: bool  # a floor or a closure without exception spoke: break-glass changes nothing
+    reasons: list[Reason]
+    spoken: list[CompiledRule]
+    holds: set[Hold]
+
+
+def settle(plan: Plan, epoch: Epoch, facts: Facts, question: Question, broken: frozenset[str] = NOTHING) -> Settled:
+    """Return what all regimes, overrides and closures together leave open: the stricter form, for every pair."""
+    reasons: list[Reason] = []
+    spoken: list[CompiledRule] = []
+    holds = set(facts.inherited)
+    allowed, raw, blocked, floored = -1, -1, False, question.unseen or bool(holds)
+    for compiled in epoch.regimes:
+        verdict = weigh(compiled, question, broken)
+        closed, shut = _tell(compiled, verdict, reasons, spoken, holds)
+        blocked = blocked or shut
+        floored = floored or not compiled.in_force or any(limit.rule.floor for limit in verdict.limits)
+        if closed or shut:
+            allowed = raw = 0
+        else:
+            lifted = any(limit.rule.mode == "send_scrubbed" for limit in verdict.limits)
+            allowed, raw = allowed & (verdict.raw | verdict.scrubbed), 0 if lifted else raw & verdict.raw
+    for mode, reason in epoch.limits:
+        reasons.append(reason)
+        blocked = blocked or mode == "block"
+        raw, allowed = 0, allowed if mode == "send_scrubbed" else 0
+    for reason in _closures(plan.bundle, facts):
+        reasons.append(reason)
+        allowed, raw, floored = 0, 0, True
+    reasons.extend(epoch.override_reasons)
+    return Settled(allowed, raw, blocked, floored or blocked, reasons, spoken, holds)
+
+
+def _break(plan: Plan, epoch: Epoch, facts: Facts, question: Question, settled: Settled, flags: list[str]) -> Settled:
+    """Return the outcome one step looser where an emergency may open it.
+
+    An emergency sets conditions aside, never a floor, an unread part, an earlier limit, or a missing contract: a
+    destination opens only if every regime has a permit naming PHI whose papers it holds.
+    """
+    glass, terms = facts.glass, plan.bundle.site.break_glass
+    assert glass is not None
+    fits = (
+        terms is not None
+        and glass.role in terms.roles
+        and glass.reason in terms.reasons
+        and glass.at <= facts.now < glass.at + timedelta(minutes=terms.ttl_minutes)
+    )
+    if not fits or settled.floored or question.tags is None or question.purpose is None:
+        flags.append("break_glass_refused")
+        return settled
+    papers = -1
+    for compiled in epoch.regimes:
+        papers &= sum_masks(rule.accept for rule in compiled.permits if rule.phi == "any")
+    flags.append("break_glass")
+    reason = Reason("site", "break_glass", "override", glass.wants.name.lower(), glass.reason)
+    raw = settled.raw | (settled.allowed & papers if glass.wants is Form.RAW else 0)
+    return replace(settled, allowed=settled.allowed | papers, raw=raw, reasons=[*settled.reasons, reason])
+
+
+def sum_masks(masks: Iterable[int]) -> int:
+    """Return the union of masks."""
+    union = 0
+    for mask in masks:
+        union |= mask
+    return union
 
 
 def resolve(bundle: Bundle, app: App, model: str) -> str:
@@ -118,134 +136,6 @@ def resolve(bundle: Bundle, app: App, model: str) -> str:
         code="model_not_found",
         param="model",
     )
-
-
-def ask(plan: Plan, epoch: Epoch, facts: Facts, flags: list[str]) -> Question:
-    """Return the facts as rules see them; what is missing or unknown is noted in ``flags``."""
-    thresholds = epoch.thresholds
-    existing = tuple([f for f in facts.found if _exists(f, thresholds)])
-    types = frozenset([f.entity_type for f in existing])
-    if not types <= epoch.known:
-        flags.append("unknown_entity")
-    incomplete = not facts.complete
-    uncleaned = facts.attachments is not Attachments.NONE
-    return Question(
-        existing=existing,
-        types=types,
-        unseen=incomplete or uncleaned,
-        incomplete=incomplete,
-        uncleaned=uncleaned,
-        purpose=_purpose(plan.app, facts, flags),
-        tags=_tags(plan, facts, flags),
-    )
-
-
-def _exists(found: Found, thresholds: Thresholds) -> bool:
-    entity_type = found.entity_type
-    if not found.scores:
-        return False
-    if not isinstance(entity_type, EntityType):
-        return True  # outside the table: any score counts
-    return max(found.scores) >= thresholds.of(entity_type, found.lang)
-
-
-def _purpose(app: App, facts: Facts, flags: list[str]) -> str | None:
-    purpose = facts.purpose if facts.purpose is not None else app.purpose
-    if purpose in PURPOSES:
-        return purpose
-    flags.append("purpose_unknown" if purpose else "purpose_missing")
-    return None
-
-
-def _tags(plan: Plan, facts: Facts, flags: list[str]) -> frozenset[str] | None:
-    if facts.tags is None:
-        if plan.app.tags_required:
-            flags.append("tags_missing")
-            return None
-        return plan.app.tags
-    if not facts.tags <= plan.bundle.site.tags:
-        flags.append("tags_unknown")
-        return None
-    return plan.app.tags | facts.tags
-
-
-def weigh(compiled: CompiledRegime, question: Question, broken: frozenset[str]) -> Verdict:
-    """Return what one regime says of one request."""
-    phi = question.unseen or _has_phi(compiled, question.existing)
-    permits = [rule for rule in compiled.permits if matches(rule, question, phi=phi, broken=broken)]
-    limits = [rule for rule in compiled.limits if matches(rule, question, phi=phi, broken=broken) is not False]
-    raw = scrubbed = 0
-    for rule in permits:
-        if rule.raw:
-            raw |= rule.accept
-        else:
-            scrubbed |= rule.accept
-    scrubbed &= ~raw
-    speaking = [rule for rule in permits if _speaks(rule, permits, raw if rule.raw else scrubbed, phi=phi)]
-    return Verdict(phi, raw, scrubbed, speaking, limits, silent=raw | scrubbed == 0)
-
-
-def _has_phi(compiled: CompiledRegime, existing: tuple[Found, ...]) -> bool:
-    for found in existing:
-        counts = compiled.counts.get(found.entity_type, True)  # outside the table: direct
-        if counts is True or (counts is not False and counts not in found.unchanged_by):
-            return True
-    return False
-
-
-def _speaks(rule: CompiledRule, permits: list[CompiledRule], decided: int, *, phi: bool) -> bool:
-    """Return whether a permit is the reason for a form: where nothing was found, those that say so come first."""
-    gives = rule.accept & decided
-    if not phi and rule.phi == "any":
-        for other in permits:
-            if other.phi == "none" and other.raw == rule.raw:
-                gives &= ~other.accept
-    return gives != 0
-
-
-def matches(rule: CompiledRule, question: Question, *, phi: bool, broken: frozenset[str]) -> bool | None:
-    """Return whether all conditions of a rule hold; None when one of them cannot be answered."""
-    if broken and rule.rule.id in broken:
-        return None
-    # The same questions as `conditions`, in the order in which they most often end; a test holds both equal.
-    if rule.tags:
-        if question.tags is None or (rule.purposes and question.purpose is None):
-            return None
-        if rule.tags.isdisjoint(question.tags):
-            return False
-    if rule.purposes:
-        if question.purpose is None:
-            return None
-        if question.purpose not in rule.purposes:
-            return False
-    return not (
-        not rule.flag
-        or (rule.attachments and not question.uncleaned)
-        or (rule.detection and not question.incomplete)
-        or (rule.types and rule.types.isdisjoint(question.types))
-        or (phi and rule.phi == "none")
-        or (not phi and rule.phi == "any" and not rule.permit)
-    )
-
-
-def conditions(rule: CompiledRule, question: Question, *, phi: bool) -> Iterator[tuple[str, bool | None]]:
-    """Yield each condition that the rule sets, by its key, and whether it holds; None: cannot be answered."""
-    if rule.phi == "none":
-        yield "phi", not phi
-    elif rule.phi == "any":
-        yield "phi", phi or rule.permit
-    if not rule.flag:
-        yield "site_flag", False
-    if rule.purposes:
-        yield "purpose_in", None if question.purpose is None else question.purpose in rule.purposes
-    if rule.tags:
-        yield "tag_any", None if question.tags is None else not rule.tags.isdisjoint(question.tags)
-    if rule.types:
-        yield "finding_any", not rule.types.isdisjoint(question.types)
-    if rule.attachments:
-        yield "attachments", question.uncleaned
-    if rule.detection:
-        yield "detection", question.incomplete
 
 
 def _tell(
@@ -285,12 +175,12 @@ def _hold(limit: CompiledRule, holds: set[Hold]) -> None:
         holds.add(Hold.INCOMPLETE)
 
 
-def _closures(bundle: Bundle, facts: Facts) -> Iterator[tuple[str, Reason]]:
+def _closures(bundle: Bundle, facts: Facts) -> Iterator[Reason]:
     """Yield what closes all doors outside whatever the regimes say."""
     if bundle.onprem_only:
-        yield "keep_onprem", Reason("site", bundle.onprem_only, "limit", "keep_onprem", "")
+        yield Reason("site", bundle.onprem_only, "limit", "keep_onprem", "")
     for hold in sorted(facts.inherited):
-        yield "keep_onprem", Reason("site", f"inherited.{hold.value}", "limit", "keep_onprem", "")
+        yield Reason("site", f"inherited.{hold.value}", "limit", "keep_onprem", "")
 
 
 def _decision(
@@ -299,18 +189,17 @@ def _decision(
     facts: Facts,
     alias: str,
     question: Question,
-    outcome: _Outcome,
-    reasons: list[Reason],
-    spoken: list[CompiledRule],
-    holds: set[Hold],
+    settled: Settled,
     flags: list[str],
 ) -> Decision:
-    forms = _forms(plan, outcome)
-    candidates = _candidates(plan, alias, outcome, facts.needs)
-    spoken_ids = {rule.rule.id for rule in spoken}
+    forms = forms_of(plan, settled)
+    candidates = _candidates(plan, alias, settled, facts.needs)
+    if "break_glass" in flags:
+        candidates = tuple(sorted(candidates, key=lambda c: c.kind is not DestinationKind.ONPREM))
+    spoken_ids = {rule.rule.id for rule in settled.spoken}
     purpose = question.purpose or ""
     return Decision(
-        mode=_mode(forms, plan, candidates[0] if candidates else None, blocked=outcome.blocked),
+        mode=_mode(forms, plan, candidates[0] if candidates else None, blocked=settled.blocked),
         forms=forms,
         candidates=candidates,
         operators=epoch.operators,
@@ -319,17 +208,17 @@ def _decision(
         residual=plan.residual,
         regimes=plan.versions,
         rules=tuple(sorted(spoken_ids)),
-        reasons=tuple(reasons),
+        reasons=tuple(settled.reasons),
         purpose=purpose,
         tags=tuple(sorted(question.tags if question.tags is not None else plan.app.tags)),
         tenant=plan.app.tenant,
         alias=alias,
         bundle=plan.bundle.digest,
-        obligations=_obligations(spoken, outcome.allowed),
+        obligations=_obligations(settled.spoken, settled.allowed),
         overrides=epoch.overrides,
         flags=tuple(flags),
         legal_basis=tuple(f"{r.id}: {r.legal_basis[purpose]}" for r in plan.regimes if purpose in r.legal_basis),
-        holds=frozenset(holds),
+        holds=frozenset(settled.holds),
     )
 
 
@@ -342,7 +231,8 @@ def _obligations(spoken: list[CompiledRule], allowed: int) -> tuple[str, ...]:
     return tuple(sorted(duties))
 
 
-def _forms(plan: Plan, outcome: _Outcome) -> dict[str, Form]:
+def forms_of(plan: Plan, outcome: Settled) -> dict[str, Form]:
+    """Return the form per destination: the loosest that any of its models may receive."""
     forms = {}
     for destination in plan.bundle.destinations.values():
         mask = plan.external.get(destination.id)
@@ -353,13 +243,13 @@ def _forms(plan: Plan, outcome: _Outcome) -> dict[str, Form]:
     return forms
 
 
-def _form(mask: int, outcome: _Outcome) -> Form:
+def _form(mask: int, outcome: Settled) -> Form:
     if mask & outcome.allowed & outcome.raw:
         return Form.RAW
     return Form.SCRUBBED if mask & outcome.allowed else Form.NO
 
 
-def _candidates(plan: Plan, alias: str, outcome: _Outcome, needs: frozenset[Need]) -> tuple[Candidate, ...]:
+def _candidates(plan: Plan, alias: str, outcome: Settled, needs: frozenset[Need]) -> tuple[Candidate, ...]:
     """Return the pairs to try, as the alias orders them, then every other on-prem destination.
 
     Raises `InvalidRequestError` naming a need when policy leaves pairs and none can honour what the body asks.

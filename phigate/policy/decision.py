@@ -80,6 +80,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Glass:
+    """A call for break-glass, from a signed context alone: who, why, since when, and which form is wanted outside."""
+
+    role: str
+    reason: str
+    at: datetime
+    wants: Form = Form.SCRUBBED
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that a decision may depend on. Health is not among them: the gateway walks ``Decision.candidates``."""
 
@@ -94,6 +104,7 @@ class Facts:
     tags: frozenset[str] | None = None  # signed context of this request; None: only the app's registration speaks
     purpose: str | None = None
     endpoint: str = "chat"
+    glass: Glass | None = None
 
 
 @dataclass(frozen=True, slots=True)
