@@ -1,0 +1,291 @@
+"""Runs of capitalised words that the lists know: people, places, and bodies by their head noun. Layer L2.
+
+A *chain* is capitalised words on one line, joined by spaces, hyphens, apostrophes, initials and particles. Inside a
+chain, ordinary words and calendar words part it; what is left is a name when the lists vouch for enough of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from phigate.analyzers.names.lexicon import (
+    BRAND,
+    CALENDAR,
+    EPONYM,
+    GIVEN,
+    NAME,
+    PARTICLE,
+    PLACE,
+    PLACE_LARGE,
+    RARE,
+    REGION,
+    SURNAME,
+    Lexicon,
+)
+from phigate.analyzers.names.titles import NameSpan
+from phigate.analyzers.names.words import LETTER, LOWER, MIXED, SIGN, TITLE, UPPER, Words
+from phigate.finding import EntityType
+
+_CAPITAL: Final = frozenset({TITLE, UPPER, MIXED})
+_JOINTS: Final = frozenset({"-", "'", "’"})
+_UNKNOWN_AFTER: Final = 3  # words in no list that may follow a known name
+STRONG, WEAK, UNKNOWN, ORDINARY, INITIAL, JOIN = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One token of a chain, and what the lists make of it."""
+
+    index: int
+    kind: int
+
+
+def find_listed(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
+    """Yield people, places and bodies that the lists know."""
+    bodies = list(_bodies(words, lexicon))
+    yield from bodies
+    places = list(_places(words, lexicon))
+    yield from places
+    held = {k for span in bodies for k in range(span.first, span.last + 1)}
+    held |= {k for span in places if span.score >= 0.7 for k in range(span.first, span.last + 1)}
+    for chain in _chains(words):
+        for part in _parts(words, chain):
+            if not held.issuperset(item.index for item in part if item.kind != JOIN):
+                yield from _person(words, lexicon, part)
+
+
+def _chains(words: Words) -> Iterator[list[int]]:
+    """Yield maximal chains of capitalised words as token indices, joins included."""
+    index, size = 0, len(words)
+    while index < size:
+        if words.cases[index] not in _CAPITAL and words.cases[index] != LETTER:
+            index += 1
+            continue
+        chain = [index]
+        while (following := _next_in_chain(words, chain[-1])) is not None:
+            chain.extend(range(chain[-1] + 1, following + 1))
+        yield chain
+        index = chain[-1] + 1
+
+
+def _next_in_chain(words: Words, index: int) -> int | None:
+    """Return the next capitalised word that belongs to the chain of ``index``, over at most four joining tokens."""
+    size = len(words)
+    particles = 0
+    position = index
+    for _ in range(4):
+        if position + 1 >= size or not words.joined(position):
+            return None
+        position += 1
+        case, folded = words.cases[position], words.folded[position]
+        if case in _CAPITAL or case == LETTER:
+            return position
+        if case == SIGN:
+            short = words.cases[position - 1] == LETTER or (
+                words.cases[position - 1] in {UPPER, TITLE} and len(words.folded[position - 1]) == 2
+            )
+            tight = words.tokens.ends[position - 1] == words.tokens.starts[position]
+            if not tight or not (folded in _JOINTS or (folded == "." and short)):
+                return None
+        elif words.flags[position] & PARTICLE and particles < 2:
+            particles += 1
+        else:
+            return None
+    return None
+
+
+def _kind(words: Words, index: int) -> int:
+    case, flags = words.cases[index], words.flags[index]
+    if case in {SIGN, LOWER} or (flags & PARTICLE and not flags & NAME):
+        return JOIN
+    if case == LETTER:
+        return INITIAL
+    if flags & (BRAND | CALENDAR) and not flags & GIVEN:
+        return ORDINARY
+    common = words.is_common(index)
+    if not flags & NAME:
+        return ORDINARY if common or len(words.folded[index]) < 3 else UNKNOWN
+    if common or flags & (RARE | EPONYM | CALENDAR) or len(words.folded[index]) < 3:
+        return WEAK
+    return WEAK if flags & PLACE and not flags & GIVEN else STRONG
+
+
+def _parts(words: Words, chain: list[int]) -> Iterator[list[_Item]]:
+    """Part a chain at ordinary words."""
+    part: list[_Item] = []
+    for index in chain:
+        kind = _kind(words, index)
+        if kind == ORDINARY:
+            if part:
+                yield part
+            part = []
+        elif kind != JOIN or part:
+            part.append(_Item(index, kind))
+    if part:
+        yield part
+
+
+def _person(words: Words, lexicon: Lexicon, part: list[_Item]) -> Iterator[NameSpan]:
+    known = [k for k, item in enumerate(part) if item.kind in {STRONG, WEAK}]
+    if not known:
+        return
+    first, last = known[0], known[-1]
+    first = _reach_left(words, part, first)
+    last = _reach_right(part, last)
+    items = [item for item in part[first : last + 1] if item.kind != JOIN]
+    if _is_eponym(words, lexicon, part[first].index, part[last].index):
+        return
+    score = _score(words, items)
+    if score:
+        yield NameSpan(part[first].index, part[last].index, EntityType.PERSON, score, "gazetteer")
+
+
+def _reach_left(words: Words, part: list[_Item], first: int) -> int:
+    """Take initials before a name, and one unknown word before a surname."""
+    position = first - 1
+    while position >= 0 and part[position].kind in {INITIAL, JOIN}:
+        position -= 1
+    reached = position + 1
+    while part[reached].kind == JOIN:
+        reached += 1
+    flags = words.flags[part[first].index]
+    if reached == first and first and not flags & GIVEN and part[first - 1].kind == UNKNOWN:
+        return first - 1
+    return reached
+
+
+def _reach_right(part: list[_Item], last: int) -> int:
+    taken = 0
+    for position in range(last + 1, len(part)):
+        kind = part[position].kind
+        if kind in {INITIAL, UNKNOWN}:
+            taken += 1
+            if taken > _UNKNOWN_AFTER:
+                break
+            last = position
+    return last
+
+
+def _score(words: Words, items: list[_Item]) -> float:
+    """Say how surely these words are a person, from 0.2 (one doubtful word) to 0.85."""
+    strong = [item for item in items if item.kind == STRONG]
+    weak = [item for item in items if item.kind == WEAK]
+    shouted = all(words.cases[item.index] in {UPPER, LETTER} for item in items)
+    if strong:
+        if len(items) > 1:
+            return 0.75 if shouted else 0.85
+        score = 0.6 if words.flags[strong[0].index] & GIVEN else 0.5
+        score -= 0.15 if shouted else 0.0
+        return score - 0.05 if words.starts_sentence(strong[0].index) else score
+    given_first = bool(words.flags[weak[0].index] & GIVEN) and any(
+        words.flags[item.index] & SURNAME for item in weak[1:]
+    )
+    if given_first and not shouted:
+        return 0.5 if not words.starts_sentence(weak[0].index) else 0.45
+    if any(item.kind == INITIAL for item in items) and not shouted:
+        return 0.4
+    return 0.3 if len(weak) > 1 else 0.2
+
+
+def _is_eponym(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
+    """Whether the name belongs to a disease, a sign, a scale or a device."""
+    flags = [words.flags[k] for k in range(first, last + 1) if words.cases[k] not in {SIGN, LETTER}]
+    after = last + 1
+    if after < len(words) and words.folded[after] in {"'", "’", "-"}:
+        after += 1
+        if after < len(words) and words.folded[after] == "s":
+            after += 1
+    for offset in (0, 1):
+        position = after + offset
+        if position < len(words) and words.match(
+            position, lexicon.cues["eponym_right"].get(words.folded[position], [])
+        ):
+            return True
+    before = first - 1
+    if before >= 0 and (words.flags[before] & PARTICLE or words.folded[before] in {"'", "’"}):
+        before -= 1
+        if before >= 0 and words.folded[before] in {"d", "l", "di", "de"}:
+            before -= 1
+    if before >= 0 and words.match(before, lexicon.cues["eponym_left"].get(words.folded[before], [])):
+        return True
+    return bool(flags) and all(flag & (EPONYM | PARTICLE) for flag in flags)
+
+
+def _places(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
+    size = len(words)
+    for index in range(size):
+        if words.cases[index] not in _CAPITAL:
+            continue
+        folded = words.folded[index]
+        phrases = lexicon.places.get(folded)
+        length, flag = _longest(words, index, phrases) if phrases else (0, 0)
+        if length:
+            kind = EntityType.LOCATION if flag & REGION else EntityType.CITY
+            yield NameSpan(index, index + length - 1, kind, 0.75, "place")
+            continue
+        flags = words.flags[index]
+        if flags & PLACE and not flags & (CALENDAR | BRAND):
+            score = _place_score(words, lexicon, index, flags)
+            if score:
+                kind = EntityType.LOCATION if flags & REGION else EntityType.CITY
+                yield NameSpan(index, index, kind, score, "place")
+
+
+def _longest(words: Words, index: int, phrases: list[tuple[tuple[str, ...], int]]) -> tuple[int, int]:
+    """Match a place of several words; hyphens, apostrophes and full stops between them count for nothing."""
+    for phrase, flag in phrases:
+        position, matched = index, 0
+        while matched < len(phrase) and position < len(words):
+            if words.folded[position] == phrase[matched]:
+                matched += 1
+            elif words.folded[position] not in {"-", "'", "’", "."}:
+                break
+            if matched < len(phrase) and not words.joined(position):
+                break
+            position += 1
+        if matched == len(phrase) and words.cases[position - 1] in _CAPITAL:
+            return position - index, flag
+    return 0, 0
+
+
+def _place_score(words: Words, lexicon: Lexicon, index: int, flags: int) -> float:
+    before = index - 1
+    cue = before >= 0 and any(
+        words.match(before, lexicon.cues["place_cue"].get(words.folded[before], [])) == 1 for _ in (0,)
+    )
+    label = before >= 1 and words.folded[before] == ":" and words.folded[before - 1] in lexicon.cues["label_place"]
+    after = index + 1
+    tail = (
+        after + 1 < len(words)
+        and words.folded[after] in {",", "/", "-", "("}
+        and bool(
+            words.flags[after + 1] & REGION or (words.cases[after + 1] == UPPER and len(words.folded[after + 1]) == 2)
+        )
+    )
+    common = words.is_common(index)
+    if label or (tail and not common):
+        return 0.85
+    if cue and not common:
+        return 0.8 if not flags & NAME or flags & PLACE_LARGE else 0.6
+    if common or flags & NAME:
+        return 0.3 if flags & PLACE_LARGE else 0.0
+    return 0.6 if flags & (PLACE_LARGE | REGION) else 0.35
+
+
+def _bodies(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
+    """Yield hospitals, schools, firms: a head noun with the capitalised words that follow or precede it."""
+    for chain in _chains(words):
+        end = chain[-1]
+        for place, index in enumerate(chain):
+            head = words.match(index, lexicon.cues["org_head"].get(words.folded[index], []))
+            if head and words.cases[index] in _CAPITAL and index + head - 1 < end:
+                yield NameSpan(index, end, EntityType.ORGANIZATION, 0.7, "body")
+                break
+            tail = words.match(index, lexicon.cues["org_tail"].get(words.folded[index], []))
+            if tail and place and words.cases[index] in _CAPITAL:
+                first = chain[0]
+                if not all(words.is_common(k) for k in range(first, index)) or place > 1:
+                    yield NameSpan(first, min(index + tail - 1, end), EntityType.ORGANIZATION, 0.6, "body")
+                    break

@@ -1,0 +1,114 @@
+"""The gazetteers and cue words in memory: what a folded word may be, as one set of bit flags.
+
+The lists lie in ``phigate/analyzers/data`` (origins and licences in SOURCES.md there); `training.lexicon` and
+`training.stoplist` write them, cues.txt is written by hand.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final
+
+from phigate.analyzers.names.tokens import fold
+
+LANGUAGES: Final = ("en", "pt", "es", "de", "fr", "it", "nl")
+
+# What a word may be. The lower bits are stored in names.tsv and places.tsv, the others come from cues.txt.
+GIVEN: Final = 1
+SURNAME: Final = 2
+PLACE_LARGE: Final = 4  # a town of 100,000 people or more
+PLACE_SMALL: Final = 8
+REGION: Final = 16  # a state or province
+NAME: Final = GIVEN | SURNAME
+PLACE: Final = PLACE_LARGE | PLACE_SMALL | REGION
+PARTICLE: Final = 32
+SUFFIX: Final = 64
+CALENDAR: Final = 128
+EPONYM: Final = 256
+BRAND: Final = 512
+RARE: Final = 1024  # a name by the lists, but of few people: alone it proves nothing
+
+_WORD_SECTIONS: Final = {
+    "particle": PARTICLE,
+    "suffix": SUFFIX,
+    "calendar": CALENDAR,
+    "eponym": EPONYM,
+    "brand": BRAND,
+}
+
+GRAMMAR_SHIFT: Final = 8  # in common.tsv: the same language bits again, for words of grammar
+
+Phrase = tuple[str, ...]
+
+
+def language_bits(lang: str) -> int:
+    """Return the bit of a language, or of all seven where it is not known."""
+    return 1 << LANGUAGES.index(lang) if lang in LANGUAGES else (1 << len(LANGUAGES)) - 1
+
+
+@dataclass(slots=True)
+class Lexicon:
+    """Every list, keyed by folded words. Read once, shared, never written after `load`."""
+
+    flags: dict[str, int]
+    common: dict[str, int]  # word -> language bits in which the project's own sentences use it in lower case
+    places: dict[str, list[tuple[Phrase, int]]]  # first word -> whole phrases of two words or more, longest first
+    cues: dict[str, dict[str, list[tuple[Phrase, int]]]] = field(
+        default_factory=dict
+    )  # section -> first word -> phrases
+
+
+def _read_tsv(name: str) -> list[tuple[str, int]]:
+    text = files("phigate.analyzers").joinpath("data", name).read_text("utf-8")
+    return [(word, int(flags, 16)) for word, _, flags in (line.partition("\t") for line in text.splitlines())]
+
+
+def _read_cues() -> list[tuple[str, int, Phrase]]:
+    text = files("phigate.analyzers").joinpath("data", "cues.txt").read_text("utf-8")
+    found: list[tuple[str, int, Phrase]] = []
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        head, _, words = line.partition(": ")
+        section, langs = head.split()
+        bits = language_bits("") if langs == "*" else sum(language_bits(lang) for lang in langs.split(","))
+        found += [(section, bits, phrase_of(word)) for word in words.split()]
+    return found
+
+
+def phrase_of(cue: str) -> Phrase:
+    """Part a cue ("name_of_patient", "dott.ssa") into folded tokens, as the tokenizer parts a text."""
+    from phigate.analyzers.names.tokens import tokenize  # noqa: PLC0415 - one use, at load
+
+    return tuple(fold(word) for word in tokenize(cue.replace("_", " ")).words)
+
+
+@lru_cache(maxsize=1)
+def load() -> Lexicon:
+    """Read every list. About a fifth of a second, once a process."""
+    flags: dict[str, int] = dict(_read_tsv("names.tsv"))
+    places: dict[str, list[tuple[Phrase, int]]] = defaultdict(list)
+    for name, flag in _read_tsv("places.tsv"):
+        words = tuple(name.split(" "))
+        if len(words) == 1:
+            flags[name] = flags.get(name, 0) | flag
+        else:
+            places[words[0]].append((words, flag))
+    cues: dict[str, dict[str, list[tuple[Phrase, int]]]] = defaultdict(lambda: defaultdict(list))
+    for section, bits, phrase in _read_cues():
+        if section in _WORD_SECTIONS and len(phrase) == 1:
+            flags[phrase[0]] = flags.get(phrase[0], 0) | _WORD_SECTIONS[section]
+        elif phrase:
+            cues[section][phrase[0]].append((phrase, bits))
+    for table in (places, *cues.values()):
+        for phrases in table.values():
+            phrases.sort(key=lambda item: -len(item[0]))
+    return Lexicon(
+        flags=flags,
+        common=dict(_read_tsv("common.tsv")),
+        places=dict(places),
+        cues={section: dict(table) for section, table in cues.items()},
+    )

@@ -1,0 +1,209 @@
+"""Names that a word beside them gives away: titles, roles, kin, and labels with a colon. Rules of layer L2.
+
+A title or a label is strong context, so what follows may be in any case and in no list; only ordinary words of the
+language end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from phigate.analyzers.names.lexicon import CALENDAR, NAME, PARTICLE, RARE, SUFFIX, Lexicon
+from phigate.analyzers.names.words import LETTER, LOWER, MIXED, SIGN, TITLE, UPPER, Words
+from phigate.finding import EntityType
+
+_CAPITAL: Final = frozenset({TITLE, UPPER, MIXED, LETTER})
+_ROLES: Final = {
+    "patient": EntityType.PERSON,
+    "person": EntityType.PERSON,
+    "relative": EntityType.RELATIVE_NAME,
+    "clinician": EntityType.CLINICIAN_NAME,
+}
+# Short titles that are also words or abbreviations: they need a full stop after them or a capital at their start.
+_SHORT: Final = frozenset({"m", "d", "fr", "hr", "pr", "np", "ca", "oa", "pt", "ft", "tec", "due", "pac", "pat", "man"})
+_MOST_TOKENS: Final = 9  # of a name after a title, marks included
+_LABEL_ENDS: Final = frozenset({":", "=", "|", "\t"})
+
+
+@dataclass(frozen=True, slots=True)
+class NameSpan:
+    """Tokens [first, last] that are a name, by which rule and how surely."""
+
+    first: int
+    last: int
+    entity_type: EntityType
+    score: float
+    rule: str
+
+
+def title_words(lexicon: Lexicon) -> frozenset[str]:
+    """Return the folded titles that a finding may begin with: no part of anyone's name, never to be searched again."""
+    return frozenset(
+        word
+        for section, table in lexicon.cues.items()
+        if section.startswith("title_")
+        for phrases in table.values()
+        for phrase, _ in phrases
+        for word in phrase
+    )
+
+
+def find_titled(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
+    """Yield the names that titles, roles, kin words and labels announce."""
+    sections = [
+        (section, table, _ROLES[section.partition("_")[2]])
+        for section, table in lexicon.cues.items()
+        if section.partition("_")[2] in _ROLES
+    ]
+    for index, folded in enumerate(words.folded):
+        if words.cases[index] == SIGN:
+            continue
+        for section, table, role in sections:
+            phrases = table.get(folded)
+            size = words.match(index, phrases) if phrases else 0
+            if not size:
+                continue
+            kind = section.partition("_")[0]
+            found = _READ[kind](words, index, size, role)
+            if found:
+                yield found
+
+
+def _after_title(words: Words, index: int, size: int, role: EntityType) -> NameSpan | None:
+    last = index + size - 1
+    stopped = _sign(words, last + 1) == "."
+    short = words.folded[index] in _SHORT
+    if short and not stopped and words.cases[index] == LOWER:
+        return None
+    if short and words.cases[index] == LETTER and not stopped:
+        return None
+    after = last + 2 if stopped else last + 1
+    # "Dr(a)." and "Dr/a": the ending in brackets belongs to the title.
+    if _sign(words, after) == "(" and _sign(words, after + 2) == ")":
+        after += 4 if _sign(words, after + 3) == "." else 3
+    abbreviated = stopped or len(words.folded[last]) <= 4
+    found = _name_from(words, after, role, "title", 0.9, lower=abbreviated)
+    if found is None or not abbreviated:
+        return found
+    # "Dr. Smith" is one finding: people who annotate often take the title in, and masking it costs nothing.
+    return NameSpan(index, found.last, found.entity_type, found.score, found.rule)
+
+
+def _after_role(words: Words, index: int, size: int, role: EntityType) -> NameSpan | None:
+    after = index + size
+    # "her son, Peter," and "his wife (Anna)": one mark may stand between kin and name.
+    mark = _sign(words, after)
+    between = mark in {",", "("} or (mark == "." and words.folded[index] in _SHORT)
+    if words.folded[index] in _SHORT and not between:
+        return None
+    found = _name_from(words, after + (1 if between else 0), role, "role", 0.75, lower=False)
+    if found is None:
+        return None
+    known = any(words.flags[k] & NAME for k in range(found.first, found.last + 1))
+    return found if known or not between else None
+
+
+def _after_label(words: Words, index: int, size: int, role: EntityType) -> NameSpan | None:
+    after = index + size
+    mark = _sign(words, after)
+    if mark == "(" and _sign(words, after + 2) == ")":  # "Name(s):", "Mãe (nome):"
+        after += 3
+        mark = _sign(words, after)
+    if mark == "." and _sign(words, after + 1) in _LABEL_ENDS:
+        after += 1
+        mark = _sign(words, after)
+    if mark not in _LABEL_ENDS:
+        return None
+    after += 1
+    while _sign(words, after) in {":", "*", "_", '"', "'", "=", ">"} and after < index + size + 5:
+        after += 1
+    return _name_from(words, after, role, "label", 0.9, lower=True, reversed_too=True)
+
+
+_READ: Final = {"title": _after_title, "role": _after_role, "label": _after_label}
+
+
+def _sign(words: Words, index: int) -> str:
+    if index < len(words) and words.cases[index] == SIGN:
+        return words.folded[index]
+    if 0 < index < len(words) and words.gap(index - 1) == "\t":
+        return "\t"
+    return ""
+
+
+def _name_from(
+    words: Words, first: int, role: EntityType, rule: str, score: float, *, lower: bool, reversed_too: bool = False
+) -> NameSpan | None:
+    """Read a name that starts at ``first``: capitals, initials, particles and suffixes, on one line."""
+    if first >= len(words) or (first and not _near(words, first - 1)):
+        return None
+    last = -1
+    index = first
+    words_read = 0
+    while index < len(words) and index - first < _MOST_TOKENS:
+        if index > first and not words.joined(index - 1):
+            break
+        kind = _part(words, index, lower=lower, opening=words_read == 0)
+        if kind == "word":
+            last, words_read = index, words_read + 1
+        elif kind == "comma":
+            if not (reversed_too and words_read == 1 and words.cases[index - 1] in _CAPITAL):
+                break
+        elif kind == "end":
+            break
+        index += 1
+    if last < 0 or not _plausible(words, first, last, lower=lower):
+        return None
+    return NameSpan(first, last, role, score, rule)
+
+
+def _near(words: Words, index: int) -> bool:
+    gap = words.gap(index)
+    return gap.count("\n") == 0 and len(gap) <= 24
+
+
+def _part(words: Words, index: int, *, lower: bool, opening: bool) -> str:
+    """Say what token ``index`` is inside a name: a word, a join, a comma, or its end."""
+    case, folded, flags = words.cases[index], words.folded[index], words.flags[index]
+    if case == SIGN:
+        return "end" if opening else _sign_part(words, index)
+    if flags & PARTICLE and not (opening and len(folded) < 2):
+        return "join"  # also before the first word: "Frau von Hagen"
+    if flags & CALENDAR and not flags & NAME:
+        return "end"
+    if case in _CAPITAL:
+        # A capital on an ordinary word opens no name, and ends one that has begun.
+        return "end" if words.is_common(index) and not flags & (NAME | SUFFIX) else "word"
+    return "word" if lower and _lower_word(words, index, opening=opening) else "end"
+
+
+def _sign_part(words: Words, index: int) -> str:
+    sign, before = words.folded[index], index - 1
+    if sign == "." and words.cases[before] in {LETTER, UPPER} and len(words.folded[before]) <= 2:
+        return "join"
+    if sign in {"-", "'", "’"}:
+        return "join"
+    return "comma" if sign == "," else "end"
+
+
+def _lower_word(words: Words, index: int, *, opening: bool) -> bool:
+    """Whether a word in lower case after a title or a label belongs to the name."""
+    flags = words.flags[index]
+    if flags & SUFFIX and not opening:
+        return True
+    if words.is_common(index):  # "dr smith", not "dr will"
+        return bool(flags & NAME) and not flags & RARE and not words.is_grammar(index)
+    return bool(flags & NAME) or (opening and len(words.folded[index]) > 3)
+
+
+def _plausible(words: Words, first: int, last: int, *, lower: bool) -> bool:
+    span = range(first, last + 1)
+    letters = [k for k in span if words.cases[k] != SIGN and not words.flags[k] & PARTICLE]
+    if not letters or (all(words.cases[k] == LETTER for k in letters) and len(letters) == 1):
+        return False
+    if all(words.cases[k] == LOWER for k in letters):
+        return lower and any(words.flags[k] & NAME for k in letters)
+    # Nothing but ordinary words, though each may be a name: "Mrs. May" is one, "Patient: Will call" is not.
+    return not all(words.is_common(k) for k in letters) or len(letters) <= 2

@@ -1,0 +1,109 @@
+"""The tokens of one text with what the lists say of each: folded form, flags, case. The common ground of L2 and L3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from phigate.analyzers.names.lexicon import GRAMMAR_SHIFT, Lexicon, Phrase, language_bits
+from phigate.analyzers.names.tokens import Tokens, fold, tokenize
+
+LOWER: Final = 0
+TITLE: Final = 1
+UPPER: Final = 2
+MIXED: Final = 3
+SIGN: Final = 4  # no letter: digits and punctuation
+LETTER: Final = 5  # one capital letter: an initial, or an article
+
+# Words, never lines; forgotten together when the table is full, so that it cannot grow with the traffic.
+_CACHE_WORDS: Final = 60_000
+
+
+@dataclass(slots=True)
+class Words:
+    """One text, parted. All lists have one item a token."""
+
+    tokens: Tokens
+    folded: list[str]
+    flags: list[int]
+    cases: list[int]
+    common: list[int]  # language bits in which the word is an ordinary one
+    bits: int  # the languages this text may be in
+
+    def __len__(self) -> int:
+        return len(self.folded)
+
+    def gap(self, index: int) -> str:
+        """Return the white space between token ``index`` and the next."""
+        return self.tokens.text[self.tokens.ends[index] : self.tokens.starts[index + 1]]
+
+    def joined(self, index: int) -> bool:
+        """Whether the next token stands on the same line, at most two spaces away."""
+        if index + 1 >= len(self.folded):
+            return False
+        width = self.tokens.starts[index + 1] - self.tokens.ends[index]
+        return width == 0 or (width <= 2 and "\n" not in self.gap(index) and "\t" not in self.gap(index))
+
+    def is_common(self, index: int) -> bool:
+        """Whether the word is an ordinary one in a language of this text."""
+        return bool(self.common[index] & self.bits)
+
+    def is_grammar(self, index: int) -> bool:
+        """Whether the word is one of grammar (the, der, will): never a name in lower case."""
+        return bool(self.common[index] >> GRAMMAR_SHIFT & self.bits)
+
+    def starts_sentence(self, index: int) -> bool:
+        """Whether the token opens a line or a sentence, where a capital says nothing."""
+        if index == 0:
+            return True
+        before = self.folded[index - 1]
+        return before in _SENTENCE_ENDS or "\n" in self.gap(index - 1) or (before == "-" and index == 1)
+
+    def match(self, index: int, phrases: Sequence[tuple[Phrase, int]]) -> int:
+        """Return how many tokens from ``index`` one of the phrases takes (the longest), or 0."""
+        for phrase, bits in phrases:
+            size = len(phrase)
+            if bits & self.bits and self.folded[index : index + size] == list(phrase):
+                return size
+        return 0
+
+
+_SENTENCE_ENDS: Final = frozenset({".", "!", "?", ":", ";", "•", "*", "|", '"', "“", "(", ">", "#"})
+
+
+def case_of(word: str) -> int:
+    """Return the case class of a token."""
+    if not word[0].isalpha():
+        return SIGN
+    if word.islower():
+        return LOWER
+    if len(word) == 1:
+        return LETTER
+    if word.isupper():
+        return UPPER
+    return TITLE if word[0].isupper() and word[1:].islower() else MIXED
+
+
+class WordReader:
+    """Turns texts into `Words`, remembering what it worked out for each surface."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._known: dict[str, tuple[str, int, int, int]] = {}
+
+    def read(self, text: str, *, lang: str) -> Words:
+        """Part a text and look every word up."""
+        tokens = tokenize(text)
+        known = self._known
+        if len(known) > _CACHE_WORDS:
+            known.clear()
+        for word in set(tokens.words).difference(known):
+            known[word] = self._look_up(word)
+        facts = [known[word] for word in tokens.words]
+        folded, flags, cases, common = (list(column) for column in zip(*facts, strict=True)) if facts else ([],) * 4
+        return Words(tokens, folded, flags, cases, common, language_bits(lang))
+
+    def _look_up(self, word: str) -> tuple[str, int, int, int]:
+        folded = fold(word)
+        return folded, self._lexicon.flags.get(folded, 0), case_of(word), self._lexicon.common.get(folded, 0)

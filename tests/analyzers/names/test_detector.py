@@ -1,0 +1,93 @@
+"""Names by lists, titles, roles and labels, in seven languages. Every person here is invented."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phigate.analyzers.names.detector import NameDetector
+from phigate.finding import EntityType
+
+_DETECTOR = NameDetector()
+_PEOPLE = {EntityType.PERSON, EntityType.RELATIVE_NAME, EntityType.CLINICIAN_NAME}
+
+
+def _found(text: str, lang: str) -> list[tuple[str, str]]:
+    return [(text[f.start : f.end], str(f.entity_type)) for f in _DETECTOR.find_text(text, lang=lang)]
+
+
+def _people(text: str, lang: str) -> list[str]:
+    return [text[f.start : f.end] for f in _DETECTOR.find_text(text, lang=lang) if f.entity_type in _PEOPLE]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "name"),
+    [
+        ("en", "Seen today: Margaret Holloway, in good spirits.", "Margaret Holloway"),
+        ("pt", "Evoluiu bem a paciente Joana d'Arc Figueiredo dos Santos hoje.", "Joana d'Arc Figueiredo dos Santos"),
+        ("es", "Se informa a María del Carmen Ibáñez Robles del plan.", "María del Carmen Ibáñez Robles"),
+        ("de", "Wir berichten über Annegret von der Heide-Krüger.", "Annegret von der Heide-Krüger"),
+        ("fr", "Vu ce jour Jean-Baptiste Lefèvre en consultation.", "Jean-Baptiste Lefèvre"),
+        ("it", "Si dimette Giuseppina D'Angelo in buone condizioni.", "Giuseppina D'Angelo"),
+        ("nl", "Gezien op de poli: Willemijn van den Broek.", "Willemijn van den Broek"),
+    ],
+)
+def test_full_name_in_running_text_is_found_whole(lang: str, text: str, name: str) -> None:
+    assert name in _people(text, lang)
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "expected"),
+    [
+        ("en", "Reviewed by Dr. Quenneville this morning.", ("Dr. Quenneville", "CLINICIAN_NAME")),
+        ("en", "discussed with dr smith about the plan", ("dr smith", "CLINICIAN_NAME")),
+        ("pt", "Avaliada pela Dra. Xisto na visita.", ("Dra. Xisto", "CLINICIAN_NAME")),
+        ("pt", "Nome da mãe: Lindalva Rocha Prates", ("Lindalva Rocha Prates", "RELATIVE_NAME")),
+        ("pt", "nome: joana pereira", ("joana pereira", "PERSON")),
+        ("es", "Firmado por: Iñigo Zabaleta", ("Iñigo Zabaleta", "CLINICIAN_NAME")),
+        ("de", "Frau Dr. Möllenkamp wird angerufen.", ("Frau Dr. Möllenkamp", "CLINICIAN_NAME")),
+        ("de", "Die Tochter Annika Brandtner ist informiert.", ("Annika Brandtner", "RELATIVE_NAME")),
+        ("fr", "Mme Delahousse se plaint de fatigue.", ("Mme Delahousse", "PERSON")),
+        ("it", "Il Sig. Quagliarella riferisce dolore.", ("Sig. Quagliarella", "PERSON")),
+        ("nl", "Dhr. Hoogeveen heeft goed geslapen.", ("Dhr. Hoogeveen", "PERSON")),
+    ],
+)
+def test_title_role_or_label_tells_the_kind_of_person(lang: str, text: str, expected: tuple[str, str]) -> None:
+    assert expected in _found(text, lang)
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("en", "Known Parkinson's disease and a positive Babinski sign."),
+        ("en", "Wells score 3, Child-Pugh B, Kaplan-Meier curve below."),
+        ("en", "The patient denies pain. Will follow up in May."),
+        ("pt", "Doença de Chagas com megaesôfago; sinal de Murphy negativo."),
+        ("pt", "Nega Dor. Mantém Febre. Exame Físico Normal."),
+        ("es", "Enfermedad de Crohn sin actividad, escala de Glasgow 15."),
+        ("de", "Morbus Basedow, Zustand nach Billroth-II-Operation."),
+        ("fr", "Maladie de Hodgkin, signe de Lasègue absent."),
+        ("it", "Morbo di Parkinson, segno di Blumberg negativo."),
+        ("nl", "Ziekte van Crohn in remissie."),
+    ],
+)
+def test_eponyms_and_ordinary_words_are_nobody(lang: str, text: str) -> None:
+    assert _people(text, lang) == []
+
+
+def test_hospital_named_after_a_person_is_a_body_and_no_person() -> None:
+    found = _found("Transferida ao Hospital Dona Helena Vasconcelos ontem.", "pt")
+    assert ("Hospital Dona Helena Vasconcelos", "ORGANIZATION") in found
+
+
+def test_surname_first_after_a_label_is_one_name() -> None:
+    assert _people("Name: Okonkwo, Adaeze", "en") == ["Okonkwo, Adaeze"]
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_findings_inside_it_and_never_raises(text: str) -> None:
+    for finding in _DETECTOR.find_text(text, lang=""):
+        assert 0 <= finding.start < finding.end <= len(text)
+        assert text[finding.start : finding.end].strip() != ""
+        assert finding.source.startswith("names:")
