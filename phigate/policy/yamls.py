@@ -9,9 +9,8 @@ value remembers its line. Objects are never constructed from the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import yaml
 
@@ -86,12 +85,10 @@ def parse(data: bytes, *, file: str, loader: type = LOADERS[0]) -> Map:
     try:
         for event in yaml.parse(text, Loader=loader):
             builder.take(event)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 1
-        raise PolicyFileError(f"not YAML: {error.problem or error.context}", file=file, line=line) from error
-    except yaml.YAMLError as error:  # the reader's own complaint about a character, without a mark
-        raise PolicyFileError("not YAML: a character that YAML forbids", file=file, line=1) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what = getattr(error, "problem", None) or "a character that YAML forbids"
+        raise PolicyFileError(f"not YAML: {what}", file=file, line=mark.line + 1 if mark is not None else 1) from error
     if not isinstance(builder.root, Map):
         raise PolicyFileError("expected keys and values, found none", file=file, line=1)
     return builder.root
@@ -99,13 +96,11 @@ def parse(data: bytes, *, file: str, loader: type = LOADERS[0]) -> Map:
 
 def plain(node: Node) -> JSONValue:
     """Return the value without lines: what the digest is taken over."""
-    match node:
-        case Scalar():
-            return node.value
-        case Seq():
-            return [plain(item) for item in node.items]
-        case Map():
-            return {key: plain(entry.value) for key, entry in node.entries.items()}
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Seq):
+        return [plain(item) for item in node.items]
+    return {key: plain(entry.value) for key, entry in node.entries.items()}
 
 
 def _text(data: bytes, file: str) -> str:
@@ -120,18 +115,21 @@ def _text(data: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise PolicyFileError("not UTF-8; save the file as UTF-8", file=file, line=line) from error
-    for what, at in _offences(text):
+    offence = _offence(text)
+    if offence is not None:
+        what, at = offence
         raise PolicyFileError(what, file=file, line=text.count("\n", 0, at) + 1)
     return text
 
 
-def _offences(text: str) -> Iterator[tuple[str, int]]:
+def _offence(text: str) -> tuple[str, int] | None:
     at = text.find("\t")
     if at >= 0:
-        yield "a tab; indent with spaces", at
+        return "a tab; indent with spaces", at
     unseen = _UNSEEN.search(text)
-    if unseen is not None:
-        yield f"an invisible or forbidden character U+{ord(unseen[0]):04X}; delete it", unseen.start()
+    if unseen is None:
+        return None
+    return f"an invisible or forbidden character U+{ord(unseen[0]):04X}; delete it", unseen.start()
 
 
 class _Builder:
@@ -166,7 +164,7 @@ class _Builder:
             case _:
                 self._end()
 
-    def _fail(self, problem: str, line: int) -> None:
+    def _fail(self, problem: str, line: int) -> NoReturn:
         raise PolicyFileError(problem, file=self.file, line=line)
 
     def _document(self, event: yaml.DocumentStartEvent, line: int) -> None:
@@ -199,16 +197,16 @@ class _Builder:
         self._place(Seq(tuple(done.items), done.line) if isinstance(done, _OpenSeq) else Map(done.entries, done.line))
 
     def _place(self, node: Node) -> None:
-        match self._top():
-            case None:
-                self.root = node
-            case _OpenSeq() as sequence:
-                sequence.items.append(node)
-            case _OpenMap() as mapping:
-                assert mapping.key is not None
-                key, line = mapping.key
-                mapping.entries[key] = Entry(line, node)
-                mapping.key = None
+        top = self._top()
+        if top is None:
+            self.root = node
+        elif isinstance(top, _OpenSeq):
+            top.items.append(node)
+        else:
+            assert top.key is not None  # `_begin` and `_scalar` see to it
+            key, line = top.key
+            top.entries[key] = Entry(line, node)
+            top.key = None
 
     def _scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         if event.tag is not None:

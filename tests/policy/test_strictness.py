@@ -44,7 +44,8 @@ def plans(bundle: Bundle, domain: Domain) -> dict[tuple[frozenset[str], frozense
 
 @pytest.fixture(scope="module")
 def decided(bundle: Bundle, domain: Domain, now: datetime) -> dict[Cell, Forms]:
-    by, known = plans(bundle, domain), {}
+    by = plans(bundle, domain)
+    known: dict[tuple[Form, ...], Forms] = {}
     cells = ((cell, forms(by[cell.regimes, cell.flags], cell, domain, now)) for cell in domain.cells())
     return {cell: known.setdefault(tuple(found.values()), found) for cell, found in cells}  # equal ones are one object
 
