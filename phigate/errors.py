@@ -93,11 +93,13 @@ class SettingsError(OperatorError):
 class PolicyFileError(OperatorError):
     """A policy file cannot be used; the gateway will not load the bundle until it is fixed."""
 
-    def __init__(self, problem: str, *, file: str, line: int) -> None:
+    def __init__(self, problem: str, *, file: str, line: int, code: str = "PG001") -> None:
         super().__init__(f"{file}:{line}: {problem}")
         self.problem = problem
         self.file = file
         self.line = line
+        self.code = code  # of the table in docs/policy.md
+        self.more: tuple[PolicyFileError, ...] = ()  # further problems found in the same reading
 
 
 class LedgerStateError(OperatorError):
@@ -105,14 +107,21 @@ class LedgerStateError(OperatorError):
 
 
 class PeerError(PhigateError):
-    """Another machine must recover. ``code`` is a stable word."""
+    """Another machine must recover. ``code`` is a stable word.
+
+    ``sent`` is what left for an upstream before it failed: size and MAC, (0, b"") when nothing did, None when it is
+    not known.
+    """
 
     status = 503
 
-    def __init__(self, message: str, *, code: str, retry_after_s: int = 1) -> None:
+    def __init__(
+        self, message: str, *, code: str, retry_after_s: int = 1, sent: tuple[int, bytes] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.retry_after_s = retry_after_s
+        self.sent = sent
 
 
 class UnavailableError(PeerError):
