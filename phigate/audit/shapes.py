@@ -72,7 +72,6 @@ def one_of(words: Iterable[str]) -> Shape:
 
 def list_of(item: Shape, *, limit: int = MAX_ITEMS) -> Shape:
     """Accept a list of bounded length whose items all have the shape."""
-
     item_holds = item.holds
 
     def holds(value: object) -> bool:

@@ -150,17 +150,27 @@ class Writer:
         return left
 
     def _without_clashing(self, items: list[Item], done: Done) -> list[Item]:
-        """Refuse the items that are about what another entry is about, and try the others again."""
-        log_id = self.head.log_id if self.head else 0
+        """Acknowledge what stands already under its id, refuse what is about what another entry is about.
+
+        An id stands already when a worker asked again after it lost the answer. Returns the items to try again.
+        """
+        head = self.head
+        assert head is not None  # rows clash only with a head
         slots = [item.slot for item in items if item.slot is not None]
         try:
-            taken = self.storage.taken(log_id, slots)
+            stands = self.storage.find(head.log_id, [item.eid for item in items])
+            taken = self.storage.taken(head.log_id, slots)
         except StorageError as error:
             return self._after(StorageError(Trouble.DOWN, f"look for a clash: {error.trouble.value}"), items, done)
-        if not taken:
+        if not taken and not stands:
             raise LedgerStateError("the database refused rows that clash with none: somebody else wrote to it")
-        done += [(item, _duplicate()) for item in items if item.slot in taken]
-        return [item for item in items if item.slot not in taken]
+        for item in items:
+            if item.eid in stands:
+                idx, leaf = stands[item.eid]
+                done.append((item, Receipt(head.origin, idx, leaf, head.size, head.root)))
+            elif item.slot in taken:
+                done.append((item, _duplicate()))
+        return [item for item in items if item.eid not in stands and item.slot not in taken]
 
     def _settle(self) -> dict[str, Receipt]:
         """Find out, under the lock, whether the transaction in doubt stands. Returns receipts if it does."""

@@ -1,0 +1,86 @@
+"""The database of what comes and goes: app keys, and what was held back. Not the ledger, and never in its file.
+
+SQLite here keeps its rollback journal: writes are rare, several processes write, and no WAL can be reset by two of
+them. Calls are short; they run in one thread of their own, off the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from phigate.errors import SettingsError, UnavailableError
+from phigate.store.migrate import current, upgrade
+
+_T = TypeVar("_T")
+_BUSY_S: Final = 2.0
+_SQLITE: Final = "sqlite:///"
+
+
+class StateDatabase:
+    """One connection in one thread, to a SQLite file or to the database of a URL."""
+
+    def __init__(self, place: Path | str) -> None:
+        self._url = f"{_SQLITE}{place}" if isinstance(place, Path) else place
+        self._engine: sa.Engine | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="phigate-state")
+
+    async def run(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Run a piece of work in one transaction, durable when this returns.
+
+        Raises `UnavailableError` (code ``state_unavailable``) when the database cannot do it now.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.do, work)
+
+    def do(self, work: Callable[[sa.Connection], _T]) -> _T:
+        """Do the same in the calling thread; for commands."""
+        try:
+            if self._engine is None:
+                self._engine = _engine(self._url)
+            with self._engine.begin() as connection:
+                return work(connection)
+        except sa.exc.SQLAlchemyError as error:
+            raise UnavailableError("the database of app keys and held parts fails", code="state_unavailable") from error
+
+    def close(self) -> None:
+        """Give connection and thread back."""
+        self._thread.shutdown()
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+
+def _engine(url: str) -> sa.Engine:
+    if url.startswith(_SQLITE):
+        engine = _sqlite(Path(url.removeprefix(_SQLITE)))
+    elif url.startswith("postgresql"):
+        engine = sa.create_engine(url, pool_pre_ping=True, pool_size=1)
+    else:
+        raise SettingsError("expected a database URL that begins with sqlite:/// or postgresql, found another")
+    with engine.connect() as connection:
+        if not current(connection, "state"):
+            connection.rollback()
+            upgrade(connection, "state")
+            connection.commit()
+    return engine
+
+
+def _sqlite(path: Path) -> sa.Engine:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False, isolation_level="IMMEDIATE")
+        for pragma in ("PRAGMA journal_mode=DELETE", "PRAGMA synchronous=FULL", "PRAGMA trusted_schema=OFF"):
+            connection.execute(pragma).fetchall()
+        return connection
+
+    return sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
