@@ -48,7 +48,7 @@ class Item:
     def slot(self) -> tuple[str, int, str] | None:
         """What the entry is about, where at most one may exist."""
         draft = self.draft
-        return (draft.rid, draft.attempt, draft.kind.value) if draft.rid else None
+        return (draft.rid, draft.attempt, draft.kind.value) if draft.rid and draft.attempt else None
 
 
 @dataclass(slots=True)

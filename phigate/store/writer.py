@@ -271,8 +271,7 @@ def _first_of_each_slot(items: Sequence[Item], done: Done) -> list[Item]:
 
 def _row(idx: int, item: Item) -> Row:
     draft = item.draft
-    rid, attempt = (draft.rid, draft.attempt) if draft.rid else (None, None)
-    return Row(idx, item.eid, draft.kind.value, rid, attempt, item.entry, item.leaf)
+    return Row(idx, item.eid, draft.kind.value, draft.rid or None, draft.attempt or None, item.entry, item.leaf)
 
 
 def _duplicate() -> UnavailableError:

@@ -1,0 +1,108 @@
+"""``phigate keys``: app keys. A key is shown once, when it is made; only its hash is kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phigate.errors import PhigateError
+
+if TYPE_CHECKING:
+    from phigate.store.state import StateDatabase
+
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("phigate.yaml"),
+    show_default=True,
+    help="The gateway's settings; they say where the keys' hashes are kept.",
+)
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke app keys."""
+
+
+@keys.command()
+@click.option("--app", required=True, help="The app that calls with this key, as the signed bundle names it.")
+@_CONFIG
+def create(app: str, config: Path) -> None:
+    """Make a key for an app and print it once; it is nowhere else."""
+    from phigate.audit.shapes import is_id
+    from phigate.store.app_keys import create_key
+
+    if not is_id(app):
+        raise click.ClickException("expected the name of an app: ASCII letters, digits and ._:/+-")
+    with _errors():
+        database = _database(config)
+        key_id, key = create_key(database, app, now=time.time())
+        database.close()
+    click.echo(f"key {key_id} for {app}, shown this once:", err=True)
+    click.echo(key)
+
+
+@keys.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list instead of a table.")
+@_CONFIG
+def list_(*, as_json: bool, config: Path) -> None:
+    """List the keys: id, app, made, revoked."""
+    from phigate.store.app_keys import list_keys
+
+    with _errors():
+        database = _database(config)
+        rows = list_keys(database)
+        database.close()
+    if as_json:
+        table = [
+            {"id": k.key_id, "app": k.app, "created": _at(k.created_at), "revoked": _at(k.revoked_at)} for k in rows
+        ]
+        click.echo(json.dumps(table))
+        return
+    for key in rows:
+        ended = f"revoked {_at(key.revoked_at)}" if key.revoked_at is not None else "in force"
+        click.echo(f"{key.key_id}  {key.app:<24} made {_at(key.created_at)}  {ended}")
+    if not rows:
+        click.echo("no keys yet: phigate keys create --app NAME")
+
+
+@keys.command()
+@click.argument("key_id")
+@_CONFIG
+def revoke(key_id: str, config: Path) -> None:
+    """Revoke a key by its id; the gateway follows within five seconds."""
+    from phigate.store.app_keys import revoke_key
+
+    with _errors():
+        database = _database(config)
+        revoke_key(database, key_id, now=time.time())
+        database.close()
+    click.echo(f"key {key_id} is revoked")
+
+
+def _database(config: Path) -> StateDatabase:
+    from phigate.app.settings import load
+    from phigate.store.state import StateDatabase
+
+    settings = load(config)
+    return StateDatabase(settings.state / "app_keys.db")
+
+
+def _at(seconds: int | None) -> str:
+    return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class _errors:  # noqa: N801 - reads as a statement
+    """Show an error of ours as one line and exit status 1."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PhigateError):
+            raise click.ClickException(str(error)) from error
