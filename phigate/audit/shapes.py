@@ -20,7 +20,9 @@ MAX_ID: Final = 128
 
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+\-]{0,127}", re.ASCII)
-_DETECTOR: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:/+@,\-]{0,255}", re.ASCII)
+# Names of layers, each with a version or digest: presidio@2.2.366,layers@1 - an e-mail address is none.
+_LAYER: Final = r"[a-z][a-z._\-]{0,40}[0-9]{0,4}(@v?(?:[0-9][0-9A-Za-z.\-]{0,40}|[0-9a-f]{8,64}))?"
+_DETECTOR: Final = re.compile(rf"{_LAYER}(?:[,+]{_LAYER}){{0,15}}", re.ASCII)
 _PROVIDER_ID: Final = re.compile(r"(?=[0-9_.:\-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.:\-]{0,127}", re.ASCII)
 _LONG_NUMBER: Final = re.compile(r"[0-9]{9}", re.ASCII)
 _LETTER: Final = re.compile(r"[A-Za-z]", re.ASCII)
