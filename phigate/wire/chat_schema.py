@@ -143,7 +143,8 @@ _TOOL_CALL = Spec(
                 required=("custom",),
             ),
         },
-        otherwise=Members({"id": _CALL_ID, "type": text(), "function": _ARGUMENTS}, stray=True),
+        # Clients that leave the type out mean a function.
+        otherwise=Members({"id": _CALL_ID, "type": text(), "function": _ARGUMENTS}),
     )
 )
 

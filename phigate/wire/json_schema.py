@@ -35,7 +35,7 @@ def _lenient(spec: Spec) -> Spec:
 
 _NAMED = _lenient(Spec(object=Members(others=SCHEMA, foreign=False)))
 _LISTED = _lenient(Spec(array=SCHEMA))
-_NAMES = _lenient(Spec(array=text()))
+_NAMES = _lenient(Spec(array=_lenient(text())))
 
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")

@@ -19,6 +19,8 @@ from phigate.wire.request import Box, ChatRequest, Nested, Site
 from phigate.wire.strict import JSON, dump, thaw
 from phigate.wire.walk import shown
 
+_NAMED_ONE_BY_ONE: Final = 16  # places; the list of what was dropped has to fit into a header
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -89,7 +91,15 @@ def scrubbed(
     out["model"] = model
     if live:
         _make_room(out)
-    return Outgoing(thaw(out), dump(out).encode(), tuple(dict.fromkeys(dropped)))
+    return Outgoing(thaw(out), dump(out).encode(), _named(dropped))
+
+
+def _named(dropped: list[str]) -> tuple[str, ...]:
+    """Name each place once; where there are many, those that differ only by an index become one."""
+    once = dict.fromkeys(dropped)
+    if len(once) > _NAMED_ONE_BY_ONE:
+        once = dict.fromkeys("/".join(["*" if s.isdigit() else s for s in place.split("/")]) for place in once)
+    return tuple(once)
 
 
 def _set_values(request: ChatRequest, edits: Mapping[int, str], copy: _Copy) -> list[str]:

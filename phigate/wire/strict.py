@@ -137,12 +137,12 @@ def _parse(text: str, decoder: json.JSONDecoder) -> tuple[JSON, InvalidRequestEr
 def _bound(body: bytes, *, depth: int, nodes: int) -> None:
     """Refuse what is deeper or wider than the limits, before any recursive reader sees it."""
     opened = body.count(b"{") + body.count(b"[")
-    if opened <= depth and body.count(b",") <= nodes:
+    if opened <= depth and opened + body.count(b",") < nodes:
         return
     # A quote opens a string here exactly when it does for the parser, up to the parser's first error, so no bracket
     # that the parser would descend into is overlooked.
     bare = _STRING.sub(b"", body)
-    if bare.count(b",") + bare.count(b"{") + bare.count(b"[") > nodes:
+    if 1 + bare.count(b",") + bare.count(b"{") + bare.count(b"[") > nodes:
         raise TooLargeError(f"expected at most {nodes} values in a body, found more", code="too_many_parts")
     level = 0
     for bracket in _BRACKET.findall(bare):

@@ -208,6 +208,8 @@ class Walker:
         return True
 
     def _add(self, value: str, kind: PartKind, box: Box, key: str | int, at: str, *, typed: bool = False) -> None:
+        if not value:
+            return
         index = len(self.parts)
         if index >= self._limits.parts:
             raise TooLargeError(
