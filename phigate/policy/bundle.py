@@ -232,6 +232,17 @@ class ContextKey:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagApproval:
+    """Who switched a site flag on, until when, and on which ticket: a flag widens."""
+
+    flag: str
+    approved_by: str
+    expires: datetime
+    ticket: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Bind:
     """Which regimes apply to which tenants or apps; all matching rows add regimes."""
 
@@ -264,6 +275,7 @@ class Site:
     restore_in_urls: frozenset[str] = frozenset()
     reply: str = "stream"  # stream, hold
     declared_flags: frozenset[str] = frozenset()
+    flag_approvals: tuple[FlagApproval, ...] = ()  # a flag with one is off from its end
     tags: frozenset[str] = frozenset()  # words of this site beside the built-in ones
     break_glass: BreakGlass | None = None
     context_keys: tuple[ContextKey, ...] = ()

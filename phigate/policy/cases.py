@@ -135,6 +135,7 @@ def stage(bundle: Bundle, case: Case) -> Setting:
             bind=() if regimes else site.bind,
             prefer={ALIAS: _every_model(destinations)},
             flags=site.flags | set(flags),
+            flag_approvals=tuple(a for a in site.flag_approvals if a.flag not in flags),
         ),
     )
     named = tuple(sorted(regimes or app.regimes or bundle.regimes))

@@ -151,7 +151,7 @@ def staged(bundle: Bundle, regimes: frozenset[str], flags: frozenset[str]) -> Pl
     """Return the plan of a bundle for one app under these regimes, with these site flags on."""
     app = App(APP, tenant=APP, purpose="", regimes=regimes, tags_required=True, default_alias=ALIAS)
     aliases = {ALIAS: tuple((d.id, m.name) for d in bundle.destinations.values() for m in d.models)}
-    site = replace(bundle.site, bind=(), prefer=aliases, flags=flags, overrides=())
+    site = replace(bundle.site, bind=(), prefer=aliases, flags=flags, flag_approvals=(), overrides=())
     return Plan(replace(bundle, apps={APP: app}, site=site, effective=EPOCH), app)
 
 

@@ -64,7 +64,7 @@ def load(files: Mapping[str, bytes], *, trust: Sequence[TrustedKey] = (), dev: b
     signed_by = locks.verify(lock, trust=trust, dev=dev)
     bundle = reading.bundle
     assert bundle is not None  # without problems there is one
-    settle(_unapproved(bundle.site.overrides, signed_by))
+    settle(_unapproved(bundle.site, signed_by))
     return _sealed(bundle, lock, signed_by)
 
 
@@ -84,13 +84,14 @@ def _sealed(bundle: Bundle, lock: locks.Lock, signed_by: tuple[str, ...]) -> Bun
     )
 
 
-def _unapproved(overrides: Sequence[Override], signed_by: tuple[str, ...]) -> Iterator[PolicyFileError]:
+def _unapproved(site: Site, signed_by: tuple[str, ...]) -> Iterator[PolicyFileError]:
     if signed_by == (DEVELOPMENT,):
         return
-    for override in overrides:
-        if override.widen and override.approved_by not in signed_by:
-            problem = f"override {override.id!r} widens, and its approver {override.approved_by} did not sign the lock"
-            yield PolicyFileError(problem, file=SITE_FILE, line=override.line, code="PG040")
+    widenings = [(f"override {o.id!r}", o.approved_by, o.line) for o in site.overrides if o.widen]
+    widenings += [(f"flag {f.flag!r}", f.approved_by, f.line) for f in site.flag_approvals]
+    for what, role, line in widenings:
+        if role not in signed_by:
+            yield _site_problem(f"{what} widens, and its approver {role} did not sign the lock", line, "PG040")
 
 
 def read(files: Mapping[str, bytes]) -> Reading:

@@ -16,7 +16,7 @@ from typing import Final
 
 from phigate.errors import RefusedError
 from phigate.finding import ENTITY_TABLE, EntityClass, EntityType
-from phigate.policy.bundle import App, Attestation, Bundle, Destination, Model, Override, Regime, Rule, To
+from phigate.policy.bundle import App, Attestation, Bundle, Destination, Model, Override, Regime, Rule, Site, To
 from phigate.policy.decision import DestinationKind, Operator, Reason, Residual, Thresholds
 from phigate.policy.operators import join
 from phigate.policy.words import ENDPOINTS, LANGUAGES
@@ -162,7 +162,7 @@ class Plan:
             types=frozenset(when.finding_any),
             attachments=bool(when.attachments),
             detection=bool(when.detection),
-            flag=not when.site_flag or when.site_flag in self.bundle.site.flags,
+            flag=not when.site_flag or when.site_flag in flags_on(self.bundle.site, now),
             raw=rule.mode == "send_raw",
             accept=accept,
             reason=Reason(regime.id, rule.id, rule.effect, _DEMANDS[rule.mode], rule.cite),
@@ -261,6 +261,11 @@ def _matches(tenant: str, app_name: str, app: App) -> bool:
     return (not tenant or fnmatchcase(app.tenant, tenant)) and (not app_name or fnmatchcase(app.name, app_name))
 
 
+def flags_on(site: Site, now: datetime) -> frozenset[str]:
+    """Return the site flags that are on now: an approval that ended switches its flag off."""
+    return site.flags - {approval.flag for approval in site.flag_approvals if approval.expires <= now}
+
+
 def _instants(bundle: Bundle, regimes: tuple[Regime, ...], overrides: tuple[Override, ...]) -> Iterator[datetime]:
     yield bundle.effective
     for regime in regimes:
@@ -268,6 +273,8 @@ def _instants(bundle: Bundle, regimes: tuple[Regime, ...], overrides: tuple[Over
     for override in overrides:
         if override.expires is not None:
             yield override.expires
+    for approval in bundle.site.flag_approvals:
+        yield approval.expires
     for destination in bundle.destinations.values():
         for paper in destination.attest:
             yield paper.signed

@@ -16,6 +16,7 @@ from phigate.policy.bundle import (
     BreakGlass,
     ContextKey,
     DetectorSettings,
+    FlagApproval,
     Override,
     Site,
 )
@@ -44,6 +45,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
         "id", "match", "limit", "transform", "threshold", "accept", "lift", "reason", "widen", "approved_by", "expires",
         "ticket",
     ),
+    "flag": ("approved_by", "expires", "ticket"),
     "accept": ("rule", *REGIME_KEYS["to"]),
     "break_glass": ("roles", "reasons", "ttl_minutes", "max_steps", "never_above", "review_hours", "notify"),
     "context_key": ("kid", "key", "issuer", "apps"),
@@ -66,16 +68,17 @@ def read_site(root: Map, source: Source) -> SiteFile:
     top.choice("phigate", ("site/v1",))
     top.choice("unbound", ("all_regimes",), "all_regimes")
     tags = (*TAGS, *top.words("tags"))
-    flags = _flags(top)
+    declared, approvals = _flags(top)
     site = Site(
         bind=tuple(_bind(row) for row in top.rows("bind", KEYS["bind"])),
         prefer=_aliases(top),
-        flags=frozenset(name for name, on in flags.items() if on),
+        flags=frozenset(approval.flag for approval in approvals),
         overrides=_overrides(top),
         max_stale_hours=top.whole("max_stale_hours", 24, low=1, high=24 * 30),
         restore_in_urls=frozenset(top.words("restore_in_urls")),
         reply=top.choice("reply", ("stream", "hold"), "stream"),
-        declared_flags=frozenset(flags),
+        declared_flags=declared,
+        flag_approvals=approvals,
         tags=frozenset(tags),
         break_glass=_break_glass(top),
         context_keys=tuple(_context_key(row) for row in top.rows("context_keys", KEYS["context_key"])),
@@ -85,16 +88,28 @@ def read_site(root: Map, source: Source) -> SiteFile:
     return SiteFile(site, _apps(top, tags), _detector(top))
 
 
-def _flags(top: Fields) -> dict[str, bool]:
-    flags = {}
+def _flags(top: Fields) -> tuple[frozenset[str], tuple[FlagApproval, ...]]:
+    """Return the flags that the site declares, and the approvals of those that are on."""
+    declared, approvals = set(), []
     for name, entry in top.table("flags").items():
         if name not in FLAGS:
             top.source.complain(f"flags: unknown flag {name!r}; {closest(name, FLAGS)}", entry.line)
+        declared.add(name)
+        if isinstance(entry.value, Map):
+            row = Fields(top.source, entry.value, f"flags.{name}", KEYS["flag"])
+            approvals.append(
+                FlagApproval(
+                    name, row.choice("approved_by", ROLES), row.date("expires"), row.text("ticket"), entry.line
+                )
+            )
+            continue
         value = entry.value.value if isinstance(entry.value, Scalar) else None
-        if not isinstance(value, bool):
-            top.source.complain(f"flags.{name}: expected true or false", entry.line)
-        flags[name] = value is True
-    return flags
+        if value is True:
+            problem = f"flags.{name}: a flag widens; write {{approved_by: ROLE, expires: DATE, ticket: TEXT}} for true"
+            top.source.complain(problem, entry.line, code="PG040")
+        elif value is not False:
+            top.source.complain(f"flags.{name}: expected false, or approved_by, expires and ticket", entry.line)
+    return frozenset(declared), tuple(approvals)
 
 
 def _apps(top: Fields, tags: tuple[str, ...]) -> dict[str, App]:
