@@ -44,6 +44,10 @@ class Scrubbed:
     types_left: tuple[EntityType, ...] = ()  # quasi-identifiers that still inform, generalised or kept
 
 
+# What an exchange that leaves raw has: nothing was changed.
+UNCHANGED = Scrubbed({}, {}, {}, SurrogateMap(), {}, (), ())
+
+
 @dataclass(slots=True)
 class _Plan:
     """What will be done to one part. ``keys`` are the book's keys of its regions, in the same order."""

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from phigate.deid.search import escaped
 from phigate.deid.surrogate import Issued, SurrogateMap, canonical
 from phigate.deid.surroundings import Surroundings
+from phigate.finding import Span
 
 _WINDOW: Final = 80  # no token, with all its escapes and quotes, is longer
 _BODY: Final = r"[A-Za-z0-9_ .+\-]{1,48}"
@@ -28,6 +29,15 @@ _JSON_TAIL: Final = re.compile(rf"\[(?:\[(?:{_BODY}\]?)?)?\Z")
 # Where a number was sent as a quoted token, the quotes go with it: they are held until it is known what follows.
 _NUMBER_TAIL: Final = re.compile(rf"\"?\[(?:\[(?:{_BODY}\]?)?)?\Z|\"\Z|\"\[\[{_BODY}\]\](?:\"\s{{0,8}})?\Z")
 _VALUE_ENDS: Final = re.compile(r"\s{0,8}(?:[^\s:]|\Z)")  # no colon follows: it is a value, not a key
+
+
+def token_spans(text: str, surrogates: SurrogateMap) -> list[Span]:
+    """Return where tokens of the map stand in what a model wrote, in any of their variants."""
+    return [
+        Span(match.start(), match.end())
+        for match in _TEXT.finditer(text)
+        if canonical(match[2] or match[4]) in surrogates.by_canonical
+    ]
 
 
 @dataclass(slots=True)
