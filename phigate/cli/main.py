@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("phigate.cli.demo", "demo", "show the whole road on this machine, with stand-ins for the models"),
     "init": ("phigate.cli.init", "init", "write a site's own settings and policies into a folder"),
     "keys": ("phigate.cli.keys", "keys", "make, list and revoke the keys of apps"),
+    "ledger": ("phigate.cli.ledger", "ledger", "read the audit ledger, check it, hand out evidence"),
     "serve": ("phigate.cli.serve", "serve", "serve the gateway"),
     "serve-worker": ("phigate.cli.serve", "serve_worker", ""),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from phigate.audit.record import JSON, Draft, Kind, Status
@@ -15,6 +16,7 @@ from phigate.errors import LedgerStateError, PhigateError
 from phigate.signing import Ed25519Signer, Signer
 from phigate.store.growth import rebuild
 from phigate.store.sealing import Item
+from phigate.store.source import KEYRING
 from phigate.store.storage import Head, Row, StorageError
 from phigate.store.writer import Writer
 from phigate.tlog.checkpoint import Checkpoint, SignedCheckpoint
@@ -46,7 +48,7 @@ class Duties:
         checkpoint: Signer,
         enrolment: Signer,
         record: Ed25519Signer,
-        keyring_digest: str,
+        keyring: bytes,
         rhythm: Rhythm | None = None,
         software: str = "phigate",
         published: Callable[[bytes], None] | None = None,
@@ -56,7 +58,7 @@ class Duties:
         self._checkpoint = checkpoint
         self._enrolment = enrolment
         self._record = record
-        self._keyring_digest = keyring_digest
+        self._keyring = keyring
         self._software = software
         self._published = published
         self._signed_size = 0
@@ -83,6 +85,7 @@ class Duties:
         items = [] if head is not None and head.size else [self._genesis()]
         items.append(self._key("add", (self._record, self._enrolment)))
         self._write_or_raise(items)
+        self._keep_keyring()
         self._reconcile(all_others_dead=True)
         self._publish()
         now = self._mono()
@@ -101,7 +104,11 @@ class Duties:
                 raise self.writer.broken or result
 
     def _genesis(self) -> Item:
-        fields: dict[str, JSON] = {"format": 1, "keyring": self._keyring_digest, "software": self._software}
+        fields: dict[str, JSON] = {
+            "format": 1,
+            "keyring": f"sha256:{sha256(self._keyring).hexdigest()}",
+            "software": self._software,
+        }
         return self._item(Draft(Kind.GENESIS, fields), signers=(self._enrolment,))
 
     def _key(self, op: str, signers: tuple[Signer, ...]) -> Item:
@@ -110,6 +117,16 @@ class Duties:
 
     def _item(self, draft: Draft, *, signers: tuple[Signer, ...] = ()) -> Item:
         return Item(draft, self.writer.new_eid(), self._mono() + PATIENCE_S, signers=signers)
+
+    def _keep_keyring(self) -> None:
+        """Have the newest keyring in the database as well, so that it can be verified as it lies there."""
+        head, storage = self.writer.head, self.writer.storage
+        assert head is not None
+        if storage.newest_anchor(head.log_id, KEYRING) == self._keyring:
+            return
+        storage.begin(head.origin)
+        storage.add_anchor(head.log_id, head.size, KEYRING, self._keyring)
+        storage.commit()
 
     def _check_signed(self, head: Head) -> None:
         """Refuse a newest checkpoint that is not by our key, and a head that does not extend it."""

@@ -41,11 +41,6 @@ class LedgerKeys:
     keyring: Keyring
     note: bytes
 
-    @property
-    def digest(self) -> str:
-        """Return the digest of the keyring note, as the genesis entry cites it."""
-        return f"sha256:{sha256(self.note).hexdigest()}"
-
 
 def ledger_keys(folder: Path, *, origin: str, now: float) -> LedgerKeys:
     """Return the keys of an origin; what does not exist yet is created and listed in a new keyring version.

@@ -60,7 +60,7 @@ def open_ledger(
         checkpoint=keys.checkpoint,
         enrolment=keys.enrolment,
         record=record,
-        keyring_digest=keys.digest,
+        keyring=keys.note,
         rhythm=rhythm,
         software=software(),
     )

@@ -236,6 +236,16 @@ class SQLiteStorage:
         """Keep a signed checkpoint."""
         self._run("INSERT INTO ledger_checkpoint (log_id, size, note) VALUES (?,?,?)", (log_id, size, note))
 
+    def newest_anchor(self, log_id: int, kind: str) -> bytes | None:
+        """Return the newest outside evidence of a kind."""
+        sql = "SELECT blob FROM ledger_anchor WHERE log_id = ? AND type = ? ORDER BY size DESC LIMIT 1"
+        found = self._run(sql, (log_id, kind))
+        return bytes(found[0][0]) if found else None
+
+    def add_anchor(self, log_id: int, size: int, kind: str, blob: bytes) -> None:
+        """Keep outside evidence."""
+        self._run("INSERT INTO ledger_anchor (log_id, size, type, blob) VALUES (?,?,?,?)", (log_id, size, kind, blob))
+
     def open_intents(self, log_id: int, start: int) -> list[Row]:
         """Return intents without an outcome."""
         sql = (

@@ -155,6 +155,14 @@ class Storage(Reader, Protocol):
         """Keep a signed checkpoint, within the transaction."""
         ...
 
+    def newest_anchor(self, log_id: int, kind: str) -> bytes | None:
+        """Return the newest piece of outside evidence of a kind: a keyring, a timestamp."""
+        ...
+
+    def add_anchor(self, log_id: int, size: int, kind: str, blob: bytes) -> None:
+        """Keep a piece of outside evidence, within the transaction."""
+        ...
+
     def open_intents(self, log_id: int, start: int) -> list[Row]:
         """Return the intents at or after an index that have no outcome."""
         ...

@@ -1,0 +1,217 @@
+"""``phigate ledger``: read the audit ledger and check it. Exit codes of `verify`: docs/ledger-format.md, Verifying."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phigate.errors import PhigateError
+
+if TYPE_CHECKING:
+    from phigate.store.source import DatabaseSource
+    from phigate.tlog.verify import Progress
+
+USAGE = 64
+_ORIGIN = click.option("--origin", help="Which log, where the database holds several.")
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("phigate.yaml"),
+    show_default=True,
+    help="Settings that name the ledger, where no DATABASE is given.",
+)
+_DATABASE = click.argument("database", required=False)
+
+
+@click.group()
+def ledger() -> None:
+    """Read the audit ledger, check it, and hand out evidence.
+
+    DATABASE is sqlite:///FILE, the path of a SQLite file, or postgresql+psycopg://USER@HOST/NAME; without it, the
+    ledger of --config.
+    """
+
+
+@ledger.command()
+@_DATABASE
+@_ORIGIN
+@_CONFIG
+@click.option("--key", "pinned", help="Fingerprint of the root keys, sha256:…, as the evidence pack prints it.")
+@click.option("--keyring", type=click.Path(exists=True, path_type=Path), help="Keyring to use instead of the log's.")
+@click.option(
+    "--checkpoint", "earlier", multiple=True, type=click.Path(exists=True, path_type=Path), help="One you kept earlier."
+)
+@click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    database: str | None,
+    *,
+    origin: str | None,
+    config: Path,
+    pinned: str | None,
+    keyring: Path | None,
+    earlier: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Check every entry, hash, head and signature of a log.
+
+    Exit status: 0 verified, 1 tampered, 2 incomplete, 3 fork, 4 less than the policy asks for, 64 usage.
+    """
+    from phigate.store.verifying import verify_log
+    from phigate.tlog.verify import Demand
+
+    demand = Demand(
+        keyring=keyring.read_bytes() if keyring else None,
+        pinned=pinned,
+        earlier=[path.read_bytes() for path in earlier],
+        now=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+    )
+    with _source(context, database, config, origin) as source, _progress("checking", quiet=as_json) as progress:
+        report = verify_log(source, demand, progress=progress)
+    click.echo(json.dumps(report.to_json()) if as_json else report.to_text(), nl=as_json)
+    context.exit(int(report.verdict))
+
+
+@ledger.command()
+@_DATABASE
+@_ORIGIN
+@_CONFIG
+@click.option("--from", "start", type=int, default=0, show_default=True, help="First index.")
+@click.option("--count", type=int, default=20, show_default=True, help="How many.")
+@click.option("--rid", help="Only the entries of one exchange.")
+@click.option("--kind", help="Only the entries of one kind.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as it stands in the entry.")
+@click.pass_context
+def show(
+    context: click.Context,
+    database: str | None,
+    *,
+    origin: str | None,
+    config: Path,
+    start: int,
+    count: int,
+    rid: str | None,
+    kind: str | None,
+    as_json: bool,
+) -> None:
+    """Show entries. What is shown is not verified; `verify` does that."""
+    shown = 0
+    with _source(context, database, config, origin) as source:
+        for index, fields in _entries(source, start):
+            if shown >= count:
+                break
+            if (rid and fields.get("rid") != rid) or (kind and fields.get("kind") != kind):
+                continue
+            shown += 1
+            click.echo(json.dumps({"idx": index, **fields}) if as_json else _line(index, fields))
+
+
+@ledger.command()
+@_DATABASE
+@_ORIGIN
+@_CONFIG
+@click.option("--count", type=int, default=10, show_default=True, help="How many of the newest to begin with.")
+@click.option("--follow/--once", default=True, help="Go on with new entries until interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_context
+def tail(
+    context: click.Context,
+    database: str | None,
+    *,
+    origin: str | None,
+    config: Path,
+    count: int,
+    follow: bool,
+    as_json: bool,
+) -> None:
+    """Show the newest entries, and those that follow."""
+    with _source(context, database, config, origin) as source:
+        at = max(0, source.size - count)
+    while True:
+        with _source(context, database, config, origin) as source:
+            for index, fields in _entries(source, at):
+                click.echo(json.dumps({"idx": index, **fields}) if as_json else _line(index, fields))
+                at = index + 1
+        if not follow:
+            return
+        time.sleep(0.5)
+
+
+def _entries(source: DatabaseSource, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    from phigate.tlog.record import parse_entry
+
+    for at in range(start, source.size, 512):
+        for row in source.rows(at, min(at + 512, source.size)):
+            yield row.idx, dict(parse_entry(bytes(row.entry)).fields)
+
+
+def _line(index: int, fields: dict[str, Any]) -> str:
+    """Return one entry as one line for a person."""
+    said: list[str] = []
+    match fields["kind"]:
+        case "intent":
+            destination = fields["destination"]
+            found = ",".join(f"{kind}:{row[0]}" for kind, row in fields["found"].items()) or "none"
+            said = [fields["app"], fields["mode"], f"to {destination['id']} {destination['form']}", f"found {found}"]
+        case "outcome":
+            said = [fields["status"], f"of #{fields['intent']['idx']}", f"{fields.get('latency_ms', 0)} ms"]
+            said += [f"MISS {','.join(fields['miss'])}"] if "miss" in fields else []
+        case "refusal":
+            said = [fields.get("app", ""), fields["reason"], f"x{fields['count']}" if fields["count"] > 1 else ""]
+        case "key":
+            said = [fields["op"], fields["vkey"].split("+")[0]]
+        case "heartbeat":
+            said = [f"size {fields['size']}"]
+        case _:
+            envelope = {"v", "log", "kind", "eid", "rep", "boot", "seq", "ts", "mono", "rid", "attempt"}
+            said = [f"{name} {value}" for name, value in fields.items() if name not in envelope]
+    about = f" {fields['rid']}/{fields.get('attempt', 0)}" if "rid" in fields else ""
+    return f"#{index:<7} {fields['ts']} {fields['kind']:<12}{about} {'  '.join(each for each in said if each)}"
+
+
+@contextmanager
+def _source(context: click.Context, database: str | None, config: Path, origin: str | None) -> Iterator[DatabaseSource]:
+    """Open what the command line names. Usage errors end with 64, a log that cannot be read with 2."""
+    from phigate.store.source import DatabaseSource
+    from phigate.tlog.errors import TlogError
+
+    try:
+        with DatabaseSource(_url(database, config), origin=origin) as source:
+            yield source
+    except PhigateError as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(USAGE)
+    except TlogError as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(2)
+
+
+def _url(database: str | None, config: Path) -> str:
+    if database is None:
+        from phigate.app.settings import load
+
+        return load(config).database
+    return database if "://" in database else f"sqlite:///{Path(database).absolute()}"
+
+
+@contextmanager
+def _progress(what: str, *, quiet: bool) -> Iterator[Progress | None]:
+    """Show a bar on a terminal, and nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Bar(console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

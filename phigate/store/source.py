@@ -1,0 +1,144 @@
+"""A ledger database as the verifier reads it: read-only, in stretches, trusting nothing.
+
+SQLite is opened with mode=ro, so that a reader never checkpoints the WAL of a running gateway. Since rows are only
+added, a reader needs no transaction: it takes the head once and reads what lies below it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from phigate.errors import SettingsError
+from phigate.tlog.errors import GapError, IncompleteError
+from phigate.tlog.source import STRETCH, Columns, Stretch
+from phigate.tlog.tile import WIDTH, TileID
+
+KEYRING: Final = "keyring"  # type of the anchor rows that keep each version of the keyring
+_SQLITE: Final = "sqlite:///"
+
+
+class DatabaseSource:
+    """One log of a database. Use as a context manager, or call `close`."""
+
+    def __init__(self, url: str, *, origin: str | None = None) -> None:
+        self._engine = reading_engine(url)
+        heads = self._all("SELECT origin, log_id, size, root FROM ledger_head ORDER BY log_id")
+        if origin is not None:
+            heads = [row for row in heads if row.origin == origin]
+        if not heads:
+            raise IncompleteError(f"expected a log{f' {origin}' if origin else ''} in the database, found none")
+        if len(heads) > 1:
+            names = ", ".join(row.origin for row in heads)
+            raise SettingsError(f"expected one log or its origin, found several: name one of {names}")
+        self.origin: str = heads[0].origin
+        self.size: int = heads[0].size
+        self.root: bytes | None = bytes(heads[0].root)
+        self.keeps_partial_tiles = False
+        self._log_id: int = heads[0].log_id
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._engine.dispose()
+
+    def keyring(self) -> bytes | None:
+        """Return the newest keyring that the database keeps."""
+        rows = self._all(
+            "SELECT blob FROM ledger_anchor WHERE log_id = :log AND type = :type ORDER BY size DESC LIMIT 1",
+            type=KEYRING,
+        )
+        return bytes(rows[0].blob) if rows else None
+
+    def checkpoints(self) -> Iterator[tuple[int, bytes]]:
+        """Yield size and note of every checkpoint."""
+        sql = "SELECT size, note FROM ledger_checkpoint WHERE log_id = :log AND size > :after ORDER BY size LIMIT 4096"
+        yield from self._pages(sql, after=-1)
+
+    def batches(self) -> Iterator[tuple[int, bytes]]:
+        """Yield size and root after each commit, up to the head that was read first."""
+        sql = (
+            "SELECT size, root FROM ledger_batch WHERE log_id = :log AND size > :after AND size <= :size"
+            " ORDER BY size LIMIT 4096"
+        )
+        yield from self._pages(sql, after=-1, size=self.size)
+
+    def stretches(self) -> Iterator[Stretch]:
+        """Yield all entries in order. Raises `GapError` where one is missing."""
+        for start in range(0, self.size, STRETCH):
+            end = min(start + STRETCH, self.size)
+            rows = self.rows(start, end)
+            for index, row in enumerate(rows, start):
+                if row.idx != index:
+                    raise GapError(f"expected entry {index}, found {row.idx} after it", index=index)
+            if len(rows) != end - start:
+                raise GapError(f"expected entry {start + len(rows)}, found none", index=start + len(rows))
+            columns = tuple(Columns(bytes(r.leaf), r.eid, r.kind, r.rid, r.attempt) for r in rows)
+            yield Stretch(start, tuple(bytes(row.entry) for row in rows), columns)
+
+    def rows(self, start: int, end: int) -> Sequence[sa.Row[Any]]:
+        """Return the entry rows [start, end) as they stand."""
+        return self._all(
+            "SELECT idx, eid, kind, rid, attempt, entry, leaf FROM ledger_entry"
+            " WHERE log_id = :log AND idx >= :start AND idx < :end ORDER BY idx",
+            start=start,
+            end=end,
+        )
+
+    def tile(self, tile: TileID) -> bytes | None:
+        """Return a full tile; None where the database keeps none."""
+        if tile.level < 0 or tile.width != WIDTH:
+            return None
+        rows = self._all(
+            "SELECT hashes FROM ledger_tile WHERE log_id = :log AND level = :level AND n = :n",
+            level=tile.level,
+            n=tile.index,
+        )
+        return bytes(rows[0].hashes) if rows else None
+
+    def _pages(self, sql: str, **parameters: Any) -> Iterator[tuple[int, bytes]]:
+        while rows := [tuple(row) for row in self._all(sql, **parameters)]:
+            yield from ((int(row[0]), bytes(row[1])) for row in rows)
+            parameters["after"] = rows[-1][0]
+
+    def _all(self, sql: str, **parameters: Any) -> Sequence[sa.Row[Any]]:
+        if ":log" in sql:
+            parameters["log"] = self._log_id
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(sa.text(sql), parameters).all()
+        except sa.exc.SQLAlchemyError as error:
+            raise IncompleteError(f"the database cannot be read: {type(error.__cause__ or error).__name__}") from error
+
+
+def reading_engine(url: str) -> sa.Engine:
+    """Return an engine that only reads. Raises `SettingsError` for a URL of another kind or a missing file."""
+    if url.startswith("postgresql"):
+        engine = sa.create_engine(url, pool_size=1)
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY"))
+        return engine
+    if not url.startswith(_SQLITE):
+        raise SettingsError("expected a database URL that begins with sqlite:/// or postgresql, found another")
+    path = Path(url.removeprefix(_SQLITE)).resolve()
+    if not path.is_file():
+        raise SettingsError(f"expected a database file {path}, found none")
+
+    def connect() -> sqlite3.Connection:
+        # Without a WAL beside it nobody writes, and a folder that cannot be written to is no hindrance.
+        mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+        place = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        connection = sqlite3.connect(f"file:{place}?{mode}", uri=True, timeout=5.0, check_same_thread=False)
+        connection.execute("PRAGMA trusted_schema=OFF")
+        return connection
+
+    return sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
