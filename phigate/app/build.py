@@ -1,0 +1,157 @@
+"""The composition root: picks the adapters, joins them to the gateway, owns their start and their end."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from phigate import logs
+from phigate.analyzers.presidio import PresidioAnalyzer
+from phigate.app.activation import Activation
+from phigate.app.limits import Admission
+from phigate.app.ready import Readiness
+from phigate.app.refusals import RefusalTally
+from phigate.app.routes import Doors, Guard, Routes
+from phigate.app.settings import Settings
+from phigate.gateway import Gateway, Ports
+from phigate.logs import Event
+from phigate.metrics import PrometheusMetrics
+from phigate.policy.bundle import App, Bundle, Destination
+from phigate.policy.decide import visible_models
+from phigate.policy.decision import DestinationKind
+from phigate.ports import Ledger
+from phigate.signing import read_secret, write_secret
+from phigate.store.app_keys import StoredAppKeys
+from phigate.store.bundles import FolderBundles
+from phigate.store.held import StoredHeldParts
+from phigate.store.ledger import StoreLedger
+from phigate.store.ledger_socket import LedgerClient
+from phigate.store.mac_keys import DayKeys
+from phigate.store.open import new_id, open_ledger, software
+from phigate.upstreams.external import ExternalModels
+from phigate.upstreams.onprem import OnPremServers
+from phigate.wire.parts import Limits
+
+_PRINT_KEY: Final = "fingerprint.key"
+
+
+class RunningLedger(Ledger, Protocol):
+    """A ledger with a start and an end."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def close(self) -> None:
+        """End; what was acknowledged is durable."""
+
+
+def ledger_of(settings: Settings) -> StoreLedger:
+    """Return the ledger that this process appends to, not started yet."""
+    return open_ledger(settings.database, keys_folder=settings.keys, origin=settings.origin)
+
+
+def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -> Starlette:
+    """Return the ASGI application. Raises an `OperatorError` when something that must exist is missing or wrong.
+
+    With ``ledger_socket`` another process appends.
+    """
+    bundles = FolderBundles(settings.policies, dev=dev, trust=settings.policy_keys)
+    metrics = PrometheusMetrics()
+    ledger: RunningLedger = LedgerClient(ledger_socket) if ledger_socket else ledger_of(settings)
+    parts = _Parts(settings, bundles, metrics, ledger)
+    tally = RefusalTally(ledger, metrics)
+    gateway = Gateway(
+        parts.ports(tally), limits=Limits(body_bytes=settings.body_bytes, depth=settings.depth, parts=settings.parts)
+    )
+    readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles)
+    doors = Doors(
+        gateway=gateway,
+        bundles=bundles,
+        app_keys=parts.app_keys,
+        admission=Admission(capacity=settings.capacity, workers=settings.workers),
+        tally=tally,
+        metrics=metrics,
+        readiness=readiness,
+        body_bytes=settings.body_bytes,
+        models=parts.models,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for part in (ledger, parts.analyzer, parts.onprem, parts.external, tally):
+                await part.start()
+                stack.push_async_callback(part.close)
+            await Activation(ledger).record(bundles.current(), software=software())
+            stack.push_async_callback(gateway.returning.close)
+            logs.emit(Event.STARTED, policy=bundles.current().digest, workers=settings.workers)
+            yield
+            readiness.stopping = True
+            logs.emit(Event.STOPPING)
+        logs.emit(Event.STOPPED)
+
+    return Starlette(routes=Routes(doors).table(), middleware=[Middleware(Guard, tally=tally)], lifespan=lifespan)
+
+
+class _Parts:
+    """The adapters of one process."""
+
+    def __init__(
+        self, settings: Settings, bundles: FolderBundles, metrics: PrometheusMetrics, ledger: RunningLedger
+    ) -> None:
+        values: Mapping[str, str] = {name: secret.value for name, secret in settings.secrets.items()}
+        settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.metrics = metrics
+        self.ledger = ledger
+        self.macs = DayKeys(settings.state / "mac", wrapping_folder=settings.keys, now=time.time)
+        self.analyzer = PresidioAnalyzer(bundles.current())
+        self.onprem = OnPremServers(secrets=values, destinations=lambda: _inside(bundles.current()), metrics=metrics)
+        self.external = ExternalModels(values, mac=lambda body: self.macs.mac(body)[1])
+        self.held = StoredHeldParts(settings.state / "held.db")
+        self.app_keys = StoredAppKeys(settings.state / "app_keys.db")
+        self.print_key = _print_key(settings.keys / _PRINT_KEY)
+
+    def ports(self, tally: RefusalTally) -> Ports:
+        return Ports(
+            analyzer=self.analyzer,
+            ledger=self.ledger,
+            onprem=self.onprem,
+            external=self.external,
+            held=self.held,
+            metrics=self.metrics,
+            mac=self.macs.mac,
+            running_mac=self.macs.running,
+            tally=tally.count,
+            print_key=self.print_key,
+            new_rid=new_id,
+        )
+
+    def models(self, app: App, bundle: Bundle) -> list[dict[str, Any]]:
+        """Return what GET /v1/models lists for this app: what policy and health allow now."""
+
+        def healthy(destination: Destination) -> bool:
+            inside = destination.kind is DestinationKind.ONPREM
+            return self.onprem.healthy(destination) if inside else self.external.healthy(destination)
+
+        names = visible_models(bundle, app.name, now=datetime.now(UTC), healthy=healthy)
+        return [{"id": name, "object": "model", "created": 0, "owned_by": "phigate"} for name in names]
+
+
+def _inside(bundle: Bundle) -> list[Destination]:
+    return [d for d in bundle.destinations.values() if d.kind is DestinationKind.ONPREM]
+
+
+def _print_key(path: Path) -> bytes:
+    """Return the key of the fingerprints of held parts; made once, so that a restart forgets nothing."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        write_secret(path, secrets.token_bytes(32))
+    return read_secret(path)

@@ -1,0 +1,86 @@
+"""The outgoing copy of a request: raw for the house, de-identified and re-scanned for anything else.
+
+Nothing here decides who may receive it; it only makes what the decision asked for, or says that it cannot.
+"""
+
+from __future__ import annotations
+
+import time
+
+from phigate.audit.exchange import ResidualSummary
+from phigate.deid.deidentify import Scrubbed, deidentify
+from phigate.deid.release import raw_release, scrubbed_release
+from phigate.deid.residual import Residue, outgoing, redact_more, residual
+from phigate.exchange import Exchange, Outbound
+from phigate.policy.bundle import Destination
+from phigate.policy.decision import Candidate, DestinationKind, Form
+from phigate.ports import Analyzer, Metrics
+from phigate.wire import chat
+
+_PASSES = 2  # decisions 11: once, and once more after redacting what was found
+
+
+class Egress:
+    """Makes the copy that one candidate may receive."""
+
+    def __init__(self, *, analyzer: Analyzer, metrics: Metrics) -> None:
+        self._analyzer = analyzer
+        self._metrics = metrics
+
+    async def prepare(self, exchange: Exchange, candidate: Candidate) -> Outbound | None:
+        """Return what to send, or None when the copy cannot be made clean: then the exchange stays at home.
+
+        Raises `InvalidRequestError` when the request asks an outside provider for something its papers do not cover.
+        """
+        destination = exchange.bundle.destinations[candidate.destination]
+        inside = candidate.kind is DestinationKind.ONPREM
+        if candidate.form is Form.RAW:
+            return _inside(exchange, candidate, destination) if inside else _raw(exchange, candidate, destination)
+        return await self._scrubbed(exchange, candidate, destination, inside=inside)
+
+    async def _scrubbed(
+        self, exchange: Exchange, candidate: Candidate, destination: Destination, *, inside: bool
+    ) -> Outbound | None:
+        request, decision = exchange.request, exchange.decision
+        scrubbed = deidentify(request.parts, exchange.analysis, decision)
+        if scrubbed.unfit:
+            return None
+        allow = chat.PASSABLE if inside else destination.fields
+        covers = frozenset(chat.uncovered(request, frozenset())) if inside else destination.covers
+        for number in range(1, _PASSES + 1):
+            made = chat.render_scrubbed(request, scrubbed.edits, model=candidate.model, allow=allow, covers=covers)
+            residue = await self._look_again(exchange, scrubbed, made.body)
+            if residue.clean:
+                summary = ResidualSummary(clean=True, passes=number, types_left=residue.types_left)
+                release = None
+                if not inside:
+                    release = scrubbed_release(made.fields, dropped=made.dropped, forbidden=scrubbed.values)
+                return Outbound(candidate, destination, made.body, release, scrubbed, summary, made.dropped)
+            self._metrics.count("residual_dirty", then="redacted" if number < _PASSES else "kept_onprem")
+            scrubbed = redact_more(request.parts, scrubbed, residue)
+        return None
+
+    async def _look_again(self, exchange: Exchange, scrubbed: Scrubbed, body: bytes) -> Residue:
+        """Re-scan the copy with the second set of recognizers, and search it for every value of the map."""
+        after = outgoing(exchange.request.parts, scrubbed)
+        began = time.monotonic()
+        decision = exchange.decision
+        second = await self._analyzer.rescan(after, bundle=exchange.bundle, thresholds=decision.thresholds)
+        self._metrics.observe("rescan_seconds", time.monotonic() - began)
+        return residual(after, second, scrubbed, decision, body)
+
+
+def _inside(exchange: Exchange, candidate: Candidate, destination: Destination) -> Outbound:
+    body = chat.render_onprem(exchange.request, model=candidate.model)
+    return Outbound(candidate, destination, body, None, None, None)
+
+
+def _raw(exchange: Exchange, candidate: Candidate, destination: Destination) -> Outbound:
+    """Make the copy that only a rule naming PHI allows to leave as it is (decisions 4)."""
+    made = chat.render_scrubbed(
+        exchange.request, {}, model=candidate.model, allow=destination.fields, covers=destination.covers
+    )
+    release = raw_release(
+        made.fields, dropped=made.dropped, decision=exchange.decision, destination=candidate.destination
+    )
+    return Outbound(candidate, destination, made.body, release, None, None, made.dropped)

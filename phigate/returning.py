@@ -1,0 +1,309 @@
+"""The way back: restore the reply, look at what came from outside, and let the end go only after its outcome.
+
+A whole reply waits for its outcome. A stream flows, but for the chunk with the last finish_reason and all after it
+(decisions 16). Outcomes are written in tasks of their own, so that a client that hangs up cannot stop one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from phigate import logs
+from phigate.audit import exchange as entries
+from phigate.audit.mac import BodyMAC
+from phigate.audit.record import Receipt, Status
+from phigate.deid.fingerprint import of_texts
+from phigate.deid.reply import StreamRestorer, restore_reply
+from phigate.errors import BadReplyError, PeerError, UnavailableError
+from phigate.exchange import Reply, Sent
+from phigate.finding import EntityType
+from phigate.logs import Event
+from phigate.policy.decision import DestinationKind
+from phigate.ports import Analyzer, HeldParts, Ledger, Metrics, UpstreamReply
+from phigate.watching import Watch
+from phigate.wire import sse
+from phigate.wire.parts import Need
+
+_FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"')
+_UNOPENED: Final = frozenset({"upstream_unreachable", "upstream_open", "upstream_settings"})  # no byte can have left
+
+
+@dataclass(slots=True)
+class _End:
+    """What an outcome will say, gathered while the reply goes by."""
+
+    sent: Sent
+    forwarded: BodyMAC
+    http_status: int = 0
+    finished: int = 0  # choices whose last chunk went by
+    left: tuple[int, bytes] | None = None  # what really went outside
+    provider_request_id: str = ""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    misses: Counter[EntityType] = field(default_factory=Counter)
+    found: Counter[EntityType] = field(default_factory=Counter)
+    texts: list[str] = field(default_factory=list)  # of the reply, for what a later turn inherits
+
+
+class Returning:
+    """Gives the app its reply and the ledger its outcome."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        analyzer: Analyzer,
+        held: HeldParts,
+        metrics: Metrics,
+        running_mac: Callable[[], BodyMAC],
+        print_key: bytes,
+    ) -> None:
+        self._ledger = ledger
+        self._analyzer = analyzer
+        self._held = held
+        self._metrics = metrics
+        self._running_mac = running_mac
+        self._print_key = print_key
+        self._writing: set[asyncio.Task[Receipt]] = set()
+
+    async def close(self) -> None:
+        """Wait until every outcome that is being written is written, or has failed."""
+        await asyncio.gather(*self._writing, return_exceptions=True)
+
+    async def reply(self, sent: Sent, answer: UpstreamReply) -> Reply:
+        """Return what the app gets. Raises `UnavailableError` when the outcome of a whole reply is not durable."""
+        headers = _headers(sent)
+        end = _End(
+            sent,
+            self._running_mac(),
+            http_status=answer.status,
+            left=answer.sent,
+            provider_request_id=answer.provider_request_id,
+        )
+        if answer.events is not None:
+            return Reply(200, headers, stream=self._stream(end, answer.events))
+        return await self._whole(end, answer, headers)
+
+    async def failed(self, sent: Sent, error: PeerError) -> None:
+        """Write the outcome of an attempt without a reply; one that cannot be written is left to the reconciler."""
+        self._metrics.count("upstream_errors", kind=sent.outbound.candidate.kind.value)
+        logs.emit(Event.UPSTREAM_FAILED, code=error.code, destination=sent.outbound.candidate.destination)
+        end = _End(sent, self._running_mac(), left=error.sent)
+        try:
+            await self._outcome(end, _status_of(error))
+        except UnavailableError as problem:
+            self._metrics.count("ledger_errors", code=problem.code)
+
+    async def _whole(self, end: _End, answer: UpstreamReply, headers: dict[str, str]) -> Reply:
+        assert answer.body is not None
+        body, scrubbed = answer.body, end.sent.outbound.scrubbed
+        if answer.status != 200:
+            end.forwarded.update(body)
+            await self._outcome(end, Status.UPSTREAM_ERROR)
+            return Reply(answer.status, headers, body)
+        watch = Watch(self._analyzer, end.sent)
+        if scrubbed is not None:
+            restored = restore_reply(body, scrubbed.surrogates, restore_in_urls=_hosts(end), json=_in_json(end))
+            body, end.tokens = restored.body, restored.counts
+            watch.take(restored.texts)
+        if await self._invented(end, watch):
+            await self._outcome(end, Status.BLOCKED_OUTPUT)
+            raise _invented_identifier()
+        end.forwarded.update(body)
+        receipt = await self._outcome(end, Status.OK)
+        return Reply(200, {**headers, "x-phigate-outcome": receipt.record_id}, body)
+
+    async def _stream(self, end: _End, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield server-sent events; hold the end until the outcome is durable."""
+        tail: list[bytes] = []
+        watch = Watch(self._analyzer, end.sent)
+        try:
+            async for piece in self._pieces(end, events, watch):
+                if tail or self._ends(end, piece):
+                    tail.append(piece)
+                else:
+                    yield self._forward(end, piece)
+        except PeerError as error:
+            self._metrics.count("upstream_errors", kind=end.sent.outbound.candidate.kind.value)
+            for piece in tail:
+                yield self._forward(end, piece)
+            await self._outcome_or_none(end, _status_of(error))
+            yield _error_event(error)
+            return
+        except (asyncio.CancelledError, GeneratorExit):
+            self._later(end, Status.CLIENT_ABORT)
+            raise
+        if await self._invented(end, watch):
+            await self._outcome_or_none(end, Status.BLOCKED_OUTPUT)
+            yield _error_event(_invented_identifier())
+            return
+        encoded = [self._forward(end, piece) for piece in tail]
+        receipt = await self._outcome_or_none(end, Status.OK)
+        if receipt is None:
+            yield _error_event(_unrecorded())
+            return
+        for piece in encoded:
+            yield piece
+        yield sse.comment(f"phigate outcome={receipt.record_id}")
+        yield sse.encode(sse.DONE)
+
+    async def _pieces(self, end: _End, events: AsyncIterator[bytes], watch: Watch) -> AsyncIterator[bytes]:
+        """Yield the upstream's chunks, restored where the copy was scrubbed; close the upstream whatever happens."""
+        scrubbed = end.sent.outbound.scrubbed
+        restorer = None
+        if scrubbed is not None:
+            restorer = StreamRestorer(scrubbed.surrogates, restore_in_urls=_hosts(end), json=_in_json(end))
+        try:
+            async for event in events:
+                if restorer is None:
+                    yield event
+                    continue
+                for piece in restorer.feed(event):
+                    yield piece
+                watch.take(restorer.scan())
+        finally:
+            close = getattr(events, "aclose", None)
+            if close is not None:
+                await close()
+            if restorer is not None:
+                watch.take(restorer.scan(ended=True))
+                rest, end.tokens = restorer.close(), restorer.counts
+        if restorer is not None:
+            for piece in rest:
+                yield piece
+
+    def _ends(self, end: _End, piece: bytes) -> bool:
+        """Return whether this chunk, or all, must wait for the outcome."""
+        if end.sent.exchange.bundle.site.reply == "hold":
+            return True
+        if _FINISHED.search(piece):
+            end.finished += 1
+        return end.finished >= end.sent.exchange.request.choices
+
+    def _forward(self, end: _End, piece: bytes) -> bytes:
+        data = sse.encode(piece)
+        end.forwarded.update(data)
+        return data
+
+    async def _invented(self, end: _End, watch: Watch) -> bool:
+        """Finish looking at what came from outside; return whether a tool call holds an identifier nobody gave."""
+        if end.sent.outbound.candidate.kind is not DestinationKind.EXTERNAL:
+            return False
+        seen = await watch.finish()
+        end.found, end.misses = seen.found, seen.misses
+        for kind, number in seen.found.items():
+            self._metrics.count("reply_findings", number, entity_type=kind.value)
+        for kind, number in seen.misses.items():
+            self._metrics.count("proven_misses", number, entity_type=kind.value)
+            logs.emit(Event.PROVEN_MISS, entity_type=kind.value, record=end.sent.intent.record_id)
+        return seen.invented
+
+    # -- outcomes ------------------------------------------------------------------------------------------------
+
+    async def _outcome(self, end: _End, status: Status) -> Receipt:
+        """Write the outcome. Raises `UnavailableError` when it is not durable in time."""
+        return await asyncio.shield(self._later(end, status))
+
+    async def _outcome_or_none(self, end: _End, status: Status) -> Receipt | None:
+        try:
+            return await self._outcome(end, status)
+        except UnavailableError as problem:
+            self._metrics.count("ledger_errors", code=problem.code)
+            logs.emit(Event.LEDGER_FAILED, code=problem.code)
+            return None
+
+    def _later(self, end: _End, status: Status) -> asyncio.Task[Receipt]:
+        """Begin to write the outcome in a task that no hang-up can cancel."""
+        task = asyncio.get_running_loop().create_task(self._write(end, status))
+        self._writing.add(task)
+        task.add_done_callback(self._written)
+        return task
+
+    def _written(self, task: asyncio.Task[Receipt]) -> None:
+        self._writing.discard(task)
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            logs.emit(Event.LEDGER_FAILED, code=getattr(problem, "code", type(problem).__name__))
+
+    async def _write(self, end: _End, status: Status) -> Receipt:
+        sent, exchange = end.sent, end.sent.exchange
+        if exchange.holds:
+            prints = (*exchange.prints, *of_texts(end.texts, key=self._print_key))
+            await self._held.hold(exchange.app.name, prints, exchange.holds)
+        latency_ms = int((time.monotonic() - exchange.started) * 1000)
+        mode = exchange.mode(sent.outbound.candidate)
+        receipt = await self._ledger.append(
+            entries.outcome(
+                rid=exchange.rid,
+                attempt=sent.attempt,
+                intent=sent.intent,
+                status=status,
+                http_status=end.http_status,
+                sent=end.left,
+                answer=end.forwarded.result(),
+                tokens=end.tokens,
+                misses=end.misses,
+                found_in_reply=end.found,
+                latency_ms=latency_ms,
+                provider_request_id=end.provider_request_id,
+            )
+        )
+        self._metrics.count("exchanges", mode=mode.value, status=status.value)
+        self._metrics.observe("exchange_seconds", latency_ms / 1000, mode=mode.value)
+        for name in ("restored", "withheld", "lost", "invented"):
+            if number := end.tokens.get(name, 0):
+                self._metrics.count(f"tokens_{name}", number)
+        return receipt
+
+
+def _headers(sent: Sent) -> dict[str, str]:
+    exchange, candidate = sent.exchange, sent.outbound.candidate
+    headers = {
+        "x-phigate-mode": exchange.mode(candidate).value,
+        "x-phigate-destination": candidate.destination,
+        "x-phigate-record": sent.intent.record_id,
+        "x-phigate-policy": exchange.decision.bundle,
+        "x-request-id": exchange.rid,
+    }
+    if sent.outbound.dropped:
+        headers["x-phigate-dropped"] = ", ".join(sent.outbound.dropped)
+    return headers
+
+
+def _hosts(end: _End) -> frozenset[str]:
+    return end.sent.exchange.bundle.site.restore_in_urls
+
+
+def _in_json(end: _End) -> bool:
+    """Return whether the content was asked for as JSON, so that values are restored with JSON's escapes."""
+    return Need.JSON_SCHEMA in end.sent.exchange.request.needs
+
+
+def _status_of(error: PeerError) -> Status:
+    if error.code in _UNOPENED or error.sent == (0, b""):
+        return Status.NOT_SENT
+    return Status.TIMEOUT if error.code == "upstream_timeout" else Status.UPSTREAM_ERROR
+
+
+def _error_event(error: PeerError) -> bytes:
+    shown = {"error": {"message": str(error), "type": "upstream_error", "param": None, "code": error.code}}
+    return sse.encode(json.dumps(shown).encode())
+
+
+def _unrecorded() -> UnavailableError:
+    return UnavailableError(
+        "the outcome could not be written to the ledger, so the end of this answer is withheld",
+        code="ledger_unavailable",
+    )
+
+
+def _invented_identifier() -> BadReplyError:
+    return BadReplyError(
+        "the outside model put an identifier into a tool call that this request did not give it; the call is withheld",
+        code="invented_identifier",
+    )

@@ -1,0 +1,233 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from phigate.analysis import Unread
+from phigate.audit.record import Kind
+from phigate.errors import BadReplyError, InvalidRequestError, NotServedError, RefusedError, UnavailableError
+from phigate.policy.bundle import Bundle
+from phigate.policy.decision import Hold
+from tests.exchange import PIXEL, Script, content, demo_bundle, drain
+
+pytestmark = pytest.mark.anyio
+NOTE = "Patient Maria Souza has had a cough for three days and asks what to do about it, please advise her today."
+IMAGE = {
+    "model": "gpt-5",
+    "messages": [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": NOTE}, {"type": "image_url", "image_url": {"url": PIXEL}}],
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return demo_bundle(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture
+def script(bundle: Bundle) -> Script:
+    made = Script(bundle)
+    made.answers("Rest.")
+    return made
+
+
+def test_the_site_of_these_tests_is_the_shipped_one(tmp_path: Path) -> None:
+    assert set(demo_bundle(tmp_path).destinations) >= {"medgemma", "eu-cloud"}
+
+
+async def test_a_question_without_phi_goes_out_scrubbed_with_two_entries(script: Script) -> None:
+    reply = await script.say("How long is amoxicillin given for otitis media in adults?")
+    assert reply.headers["x-phigate-mode"] == "send_scrubbed"
+    assert reply.headers["x-phigate-destination"] == "eu-cloud"
+    assert script.kinds == [Kind.INTENT, Kind.OUTCOME]
+    assert script.onprem.calls == []
+    assert len(script.external.calls) == 1
+
+
+async def test_a_name_leaves_as_a_token_and_comes_back_as_a_name(script: Script) -> None:
+    script.answers("[[PERSON_1]] should rest.")
+    reply = await script.say(NOTE)
+    sent = json.dumps(script.external.calls[0][1])
+    assert "Souza" not in sent
+    assert "[[PERSON_1]]" in sent
+    assert json.loads(reply.body or b"")["choices"][0]["message"]["content"] == "Maria Souza should rest."
+
+
+async def test_an_image_stays_and_the_house_gets_the_body_as_sent(script: Script) -> None:
+    reply = await script.send(IMAGE)
+    assert reply.headers["x-phigate-mode"] == "keep_onprem"
+    assert script.external.calls == []
+    body = json.loads(script.onprem.calls[0][1])  # type: ignore[arg-type]
+    assert body == {**IMAGE, "model": "medgemma-27b-it"}
+
+
+async def test_nothing_leaves_before_its_intent_is_durable(script: Script) -> None:
+    script.ledger.fail_from = 0
+    with pytest.raises(UnavailableError, match="ledger"):
+        await script.say(NOTE)
+    assert script.external.calls == script.onprem.calls == []
+
+
+async def test_a_whole_reply_waits_for_its_outcome(script: Script) -> None:
+    script.ledger.fail_from = 1
+    with pytest.raises(UnavailableError, match="ledger"):
+        await script.say(NOTE)
+
+
+async def test_what_only_the_rescan_finds_is_redacted(script: Script) -> None:
+    script.analyzer.words["Zebulon"] = next(iter(script.analyzer.words.values()))
+    script.analyzer.missed = frozenset({"Zebulon"})
+    reply = await script.say(NOTE + " Zebulon will call.")
+    assert reply.headers["x-phigate-mode"] == "send_scrubbed"
+    assert "Zebulon" not in json.dumps(script.external.calls[0][1])
+    assert script.metrics.counts["residual_dirty", (("then", "redacted"),)] == 1
+
+
+async def test_a_copy_that_does_not_come_clean_stays_home(script: Script) -> None:
+    script.analyzer.words["e"] = next(iter(script.analyzer.words.values()))
+    script.analyzer.words["D"] = script.analyzer.words["e"]  # what redaction itself writes
+    script.analyzer.words["R"] = script.analyzer.words["e"]
+    script.analyzer.missed = frozenset({"e", "D", "R"})
+    reply = await script.say(NOTE)
+    if reply.headers["x-phigate-mode"] == "keep_onprem":
+        assert script.external.calls == []
+        assert script.held.held
+
+
+async def test_a_dead_detector_refuses_and_records(script: Script) -> None:
+    script.analyzer.down = "dead"
+    with pytest.raises(UnavailableError, match="detector"):
+        await script.say(NOTE)
+    assert script.kinds == [Kind.REFUSAL]
+    assert script.entry(Kind.REFUSAL).fields["reason"] == "detector_unavailable"
+    assert script.external.calls == script.onprem.calls == []
+
+
+async def test_an_unread_part_stays(script: Script) -> None:
+    script.analyzer.unread = {"/messages/0/content": Unread.TIMEOUT}
+    reply = await script.say("What is sepsis?")
+    assert reply.headers["x-phigate-mode"] == "keep_onprem"
+    assert script.external.calls == []
+
+
+async def test_when_the_house_is_down_nothing_takes_a_looser_route(script: Script) -> None:
+    script.onprem.up = False
+    with pytest.raises(UnavailableError) as caught:
+        await script.send(IMAGE)
+    assert caught.value.code == "no_destination_available"
+    assert script.external.calls == []
+    assert script.kinds == [Kind.REFUSAL]
+
+
+async def test_when_the_outside_is_down_the_house_answers_and_says_so(script: Script) -> None:
+    script.external.up = False
+    reply = await script.say(NOTE)
+    assert reply.headers["x-phigate-mode"] == "onprem"
+    assert script.entry(Kind.INTENT).fields["mode"] == "onprem"
+
+
+async def test_each_attempt_has_its_own_intent_and_outcome(script: Script) -> None:
+    script.external.error = UnavailableError("down", code="upstream_down")
+    reply = await script.say(NOTE)
+    assert reply.headers["x-phigate-mode"] == "onprem"
+    assert script.kinds == [Kind.INTENT, Kind.OUTCOME, Kind.INTENT, Kind.OUTCOME]
+    assert [d.attempt for d in script.ledger.drafts] == [1, 1, 2, 2]
+    assert script.ledger.drafts[1].fields["status"] != "ok"
+
+
+async def test_an_app_whose_patients_are_children_stays(script: Script) -> None:
+    script.app = "pediatrics"
+    reply = await script.say("What is sepsis?")
+    assert reply.headers["x-phigate-mode"] == "keep_onprem"
+
+
+async def test_an_unknown_model_of_a_strict_app_is_refused_and_recorded(script: Script, bundle: Bundle) -> None:
+    from dataclasses import replace
+
+    app = replace(bundle.apps["demo"], strict_models=True)
+    script.bundle = replace(bundle, apps={**bundle.apps, "demo": app})
+    with pytest.raises(NotServedError):
+        await script.say("What is sepsis?")
+    assert script.kinds == [Kind.REFUSAL]
+
+
+async def test_a_malformed_body_is_tallied_and_not_an_entry_of_its_own(script: Script) -> None:
+    with pytest.raises(InvalidRequestError):
+        await script.send(b"{")
+    assert script.ledger.drafts == []
+    assert len(script.tallied) == 1
+
+
+async def test_a_later_turn_does_not_escape_an_earlier_limit(script: Script) -> None:
+    await script.send(IMAGE)
+    assert any(Hold.ATTACHMENT in holds for holds in script.held.held.values())
+    reply = await script.say(NOTE)
+    assert reply.headers["x-phigate-mode"] == "keep_onprem"
+    assert script.external.calls == []
+    assert script.ledger.drafts[-2].fields["inherited"] == ["attachment"]
+
+
+async def test_a_stream_ends_with_its_outcome_before_done(script: Script) -> None:
+    script.streams("[[PER", "SON_1]] ", "rests.")
+    reply = await script.say(NOTE, stream=True)
+    assert reply.stream is not None
+    events = []
+    async for event in reply.stream:
+        events.append(event)
+        if b'finish_reason":"stop' in event.replace(b" ", b""):
+            assert script.kinds == [Kind.INTENT, Kind.OUTCOME]
+    assert content(events) == "Maria Souza rests."
+    assert events[-1] == b"data: [DONE]\n\n"
+    assert events[-2].startswith(b": phigate outcome=audit.test/phigate#1")
+
+
+async def test_a_stream_whose_outcome_cannot_be_written_is_not_done(script: Script) -> None:
+    script.streams("Rest.")
+    script.ledger.fail_from = 1
+    reply = await script.say(NOTE, stream=True)
+    assert reply.stream is not None
+    events = await drain(reply.stream)
+    assert b"[DONE]" not in b"".join(events)
+    assert b"ledger" in events[-1]
+    assert b'"finish_reason": "stop"' not in b"".join(events)
+
+
+async def test_a_stream_that_breaks_says_so_and_has_an_outcome(script: Script) -> None:
+    script.streams("[[PERSON_1]] ", "rests", " well")
+    script.external.break_after = 2
+    reply = await script.say(NOTE, stream=True)
+    assert reply.stream is not None
+    events = await drain(reply.stream)
+    assert b"[DONE]" not in b"".join(events)
+    assert b'"error"' in events[-1]
+    assert script.entry(Kind.OUTCOME).fields["status"] == "upstream_error"
+
+
+async def test_a_client_that_hangs_up_is_an_outcome_too(script: Script) -> None:
+    script.streams("one ", "two ", "three ")
+    reply = await script.say(NOTE, stream=True)
+    assert reply.stream is not None
+    await anext(reply.stream)
+    await reply.stream.aclose()  # type: ignore[attr-defined]
+    await script.last.returning.close()
+    assert script.entry(Kind.OUTCOME).fields["status"] == "client_abort"
+    assert script.external.closed == 1
+
+
+async def test_errors_hold_no_text_of_the_request(script: Script) -> None:
+    script.app = "demo"
+    for break_it in ("analyzer", "ledger", "external"):
+        made = Script(script.bundle)
+        if break_it == "analyzer":
+            made.analyzer.down = "dead"
+        elif break_it == "ledger":
+            made.ledger.fail_from = 0
+        else:
+            made.external.error = made.onprem.error = BadReplyError("garbage", code="bad_reply")
+        with pytest.raises((UnavailableError, BadReplyError, RefusedError)) as caught:
+            await made.say(NOTE)
+        assert "Souza" not in str(caught.value)
