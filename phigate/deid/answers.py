@@ -12,7 +12,7 @@ from typing import Final
 
 from phigate.analysis import Analysis
 from phigate.deid.deidentify import Scrubbed
-from phigate.deid.fold import fold, identity
+from phigate.deid.fold import fold, identity, read
 from phigate.deid.regions import operator_of
 from phigate.deid.reidentify import token_spans
 from phigate.deid.search import ValueIndex
@@ -83,10 +83,10 @@ def _inside(finding: Finding, tokens: Sequence[Span]) -> bool:
 
 def _standing(values: Sequence[str], parts: Sequence[Part]) -> set[str]:
     """Return which of the values stand in the parts, folded, at word boundaries."""
-    index = ValueIndex(values, inside=False)
+    index = ValueIndex(map(read, values), inside=False)
     found: set[str] = set()
     for part in parts:
         text = part.text.reveal()
         if index.present(fold(text)):
-            found.update(identity(given) for _, given in index.spans(text))
+            found.update(key for _, key in index.spans(text))
     return {value for value in values if identity(value) in found}

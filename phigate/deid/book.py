@@ -13,7 +13,7 @@ from datetime import date
 from typing import Final
 
 from phigate.deid import dates, names
-from phigate.deid.fold import fold, identity
+from phigate.deid.fold import Value, read
 from phigate.deid.generalise import REDACTED, Params
 from phigate.deid.operators import OPERATORS, REPLACED
 from phigate.deid.regions import Region, strictness
@@ -31,7 +31,7 @@ _UNKNOWN: Final = "UNKNOWN"
 class Entry:
     """One value: its first surface, its strictest type and operator, and what stands in its place."""
 
-    key: str
+    value: Value
     surface: str
     entity_type: EntityType
     operator: Operator
@@ -50,11 +50,12 @@ class Book:
 
     def add(self, surface: str, region: Region, lang: str, *, number: bool = False, leaf: bool = False) -> str:
         """Enter a value where it stands and return its key. ``leaf``: it is the whole of a string inside JSON."""
-        key = identity(surface)
+        value = read(surface)
+        key = value.key
         operator = REPLACED.get(region.operator, region.operator)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = Entry(key, surface, region.entity_type, operator, lang)
+            entry = self._entries[key] = Entry(value, surface, region.entity_type, operator, lang)
         elif strictness(operator, region.entity_type) > strictness(entry.operator, entry.entity_type):
             entry.operator, entry.entity_type = operator, region.entity_type
         if number:
@@ -70,7 +71,7 @@ class Book:
         for entry in self._entries.values():
             if entry.operator is Operator.TOKEN:
                 continue
-            subject = entry.key if entry.operator is Operator.HASH_KEYED else entry.surface
+            subject = entry.value.key if entry.operator is Operator.HASH_KEYED else entry.surface
             given = {"entity_type": entry.entity_type, "lang": entry.lang, "params": self._params}
             entry.output = OPERATORS[entry.operator].operate(subject, given)
             if entry.output == REDACTED:
@@ -92,9 +93,9 @@ class Book:
         distances = _distances(tokens, self._params.today)
         issued: list[Issued] = []
         for entry in tokens:
-            stem = numbering.stem(entry, stems.get(entry.key))
+            stem = numbering.stem(entry, stems.get(entry.value.key))
             entry.output = OPERATORS[Operator.TOKEN].operate(
-                entry.surface, {"token": f"[[{stem}{distances.get(entry.key, '')}]]"}
+                entry.surface, {"token": f"[[{stem}{distances.get(entry.value.key, '')}]]"}
             )
             number = PHIText(entry.number) if entry.number is not None and not entry.strung else None
             issued.append(Issued(entry.output, entry.entity_type, PHIText(entry.surface), number))
@@ -117,21 +118,21 @@ class _Stems:
         return f"{whole}.{self._parts[whole]}"
 
     def _whole(self, entry: Entry) -> str:
-        stem = self._given.get(entry.key)
+        stem = self._given.get(entry.value.key)
         if stem is None:
             label = entry.entity_type.value if entry.entity_type in ENTITY_TABLE else _UNKNOWN
-            stem = self._given[entry.key] = f"{label}_{self._numbering.next(label)}"
+            stem = self._given[entry.value.key] = f"{label}_{self._numbering.next(label)}"
         return stem
 
 
 def _name_parents(tokens: list[Entry]) -> dict[str, Entry]:
     """Map the key of each name that is part of exactly one longer name of its type to that name."""
-    by_fold = {fold(entry.surface): entry for entry in tokens if entry.entity_type in names.NAMES}
+    by_fold = {entry.value.folded: entry for entry in tokens if entry.entity_type in names.NAMES}
     if len(by_fold) < 2:
         return {}
     pairs = names.parents(by_fold).items()
     return {
-        by_fold[part].key: by_fold[whole]
+        by_fold[part].value.key: by_fold[whole]
         for part, whole in pairs
         if by_fold[part].entity_type is by_fold[whole].entity_type
     }
@@ -147,7 +148,7 @@ def _distances(tokens: list[Entry], today: date | None) -> dict[str, str]:
         if entry.entity_type is EntityType.DATE:
             parsed = dates.parse(entry.surface, lang=entry.lang, today=today)
             if parsed is not None and parsed.whole is not None:
-                days[entry.key] = parsed.whole
+                days[entry.value.key] = parsed.whole
     if len(days) < 2:
         return {}
     anchor = _anchor(list(days.values()))

@@ -135,8 +135,7 @@ def _redact_families(plan: _Plan, surplus: set[Family]) -> None:
 
 def _carry(plans: Sequence[_Plan], book: Book) -> bool:
     """Change known values where they stand unfound (at word boundaries, folded). Return whether any was there."""
-    by_surface = {entry.surface: entry for entry in book.changed()}
-    index = ValueIndex(by_surface, inside=False)
+    index = ValueIndex([entry.value for entry in book.changed()], inside=False)
     if not index:
         return False
     rests = [_rest(plan) for plan in plans]
@@ -145,9 +144,9 @@ def _carry(plans: Sequence[_Plan], book: Book) -> bool:
     carried = False
     for plan, rest in zip(plans, rests, strict=True):
         claims = [
-            Region(span.start, span.end, by_surface[given].entity_type, by_surface[given].operator)
-            for span, given in index.spans(rest)
-            if not _other_word(rest[span.start : span.end], given)
+            Region(span.start, span.end, book[key].entity_type, book[key].operator)
+            for span, key in index.spans(rest)
+            if not _other_word(rest[span.start : span.end], book[key].surface)
         ]
         if claims:
             carried = True

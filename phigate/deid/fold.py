@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from phigate.deid.dates import is_numeric_date
+from phigate.deid import dates
 from phigate.finding import Span
 
 # Combining marks, soft hyphen, zero-width and direction marks: what may hide inside a word unseen.
@@ -23,8 +24,9 @@ _ALIKE: Final = (
     ("\u2019", "'"), ("\u2018", "'"), ("\u02bc", "'"), ("\u2010", "-"), ("\u2011", "-"),
     ("\u2012", "-"), ("\u2013", "-"), ("\u2014", "-"), ("\u2212", "-"), ("\u2044", "/"),
 )  # fmt: skip
-_SEPARATORS: Final = " .-/()_+"
-_DROP_SEPARATORS: Final = {ord(c): None for c in _SEPARATORS}
+SEPARATORS: Final = " .-/()_+"
+_DROP_SEPARATORS: Final = {ord(c): None for c in SEPARATORS}
+_DROP_DIGITS: Final = {ord(c): None for c in "0123456789"}
 _QUAD: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _DECIMAL: Final = re.compile(r"[+-]?\d+[.,]\d+|[+-]\d+")
 _MIN_DIGITS: Final = 5  # below, 1-23 and 12-3 may well be two numbers
@@ -84,17 +86,37 @@ def number_form(folded: str) -> str | None:
     They do carry meaning in dates (1/12/2021 is not 11/2/2021), dotted quads, decimals and signed numbers.
     """
     bare = folded.translate(_DROP_SEPARATORS)
-    if not (bare.isascii() and bare.isalnum()):
+    if bare.isalpha() or not (bare.isascii() and bare.isalnum()):
         return None
-    digits = sum(c.isdigit() for c in bare)
-    if digits < _MIN_DIGITS or len(bare) - digits > _MAX_LETTERS:
+    letters = len(bare.translate(_DROP_DIGITS))
+    if len(bare) - letters < _MIN_DIGITS or letters > _MAX_LETTERS:
         return None
-    if _QUAD.fullmatch(folded) or _DECIMAL.fullmatch(folded) or is_numeric_date(folded):
+    if len(bare) < len(folded) and (
+        _QUAD.fullmatch(folded) or _DECIMAL.fullmatch(folded) or dates.is_numeric_date(folded)
+    ):
         return None
     return bare
 
 
-def identity(value: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One surface, read once: its folded form, and its form without separators where it has one."""
+
+    folded: str
+    bare: str | None
+
+    @property
+    def key(self) -> str:
+        """Return what two surfaces of one value have in common."""
+        return self.bare or self.folded
+
+
+def read(surface: str) -> Value:
+    """Read a surface as a value."""
+    folded = fold(surface)
+    return Value(folded, number_form(folded))
+
+
+def identity(surface: str) -> str:
     """Return the key under which two surfaces are one value."""
-    folded = fold(value)
-    return number_form(folded) or folded
+    return read(surface).key

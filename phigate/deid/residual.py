@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from phigate.analysis import Analysis, PartAnalysis
 from phigate.deid.deidentify import Scrubbed
-from phigate.deid.fold import fold
+from phigate.deid.fold import fold, read
 from phigate.deid.generalise import REDACTED, unchanged_by
 from phigate.deid.regions import operator_of
-from phigate.deid.search import ValueIndex, searchable, unescaped
+from phigate.deid.search import ValueIndex, in_serialised
 from phigate.finding import EntityType, Finding, Span, union
 from phigate.phi import PHIText
 from phigate.policy.decision import Decision, Operator
 from phigate.wire.parts import Part, PartKind
+
+_LONG_NUMBER: Final = 7  # digits: shorter numbers are no parts, and stand in many fields of the API
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def residual(after: Sequence[Part], second: Analysis, scrubbed: Scrubbed, decisi
 
     Raises `ValueError` when the analysis does not belong to these parts.
     """
-    index = ValueIndex((value.reveal() for value in scrubbed.values), inside=True)
+    index = ValueIndex((read(value.reveal()) for value in scrubbed.values), inside=True)
     found: dict[int, tuple[Finding, ...]] = {}
     for part, analysis in zip(after, second.parts, strict=True):
         hits = [*_missed(part, analysis, scrubbed, decision), *_exact(part, index, scrubbed)]
@@ -109,7 +112,7 @@ def _without(span: Span, settled: Sequence[Span]) -> list[Span]:
 
 # Words of the API itself, which stand in every body: Max is a name and max_tokens a field. In the parts such a value
 # is searched for like any other.
-_API_WORDS = fold(
+_API_WORDS: Final = fold(
     "additionalProperties allof any anyof array arguments assistant audio auto boolean call choices completion "
     "content const default description detail developer enum false file format frequency penalty function high "
     "image url include input integer items json object schema logit bias logprobs low max maximum medium messages "
@@ -125,10 +128,10 @@ def _in_body(body: bytes, scrubbed: Scrubbed, decision: Decision) -> int:
 
     Short numbers are left to the parts: `"max_tokens": 4096` is no record number.
     """
-    api = ValueIndex((value.reveal() for value in scrubbed.values), inside=False)
-    known = {given for _, given in api.spans(_API_WORDS)} if api.present(_API_WORDS) else set()
-    values = [v for value in scrubbed.values if (v := value.reveal()) not in known and _tells(v)]
-    index = ValueIndex(values, inside=True)
+    told = [value for item in scrubbed.values if _tells((value := read(item.reveal())).folded)]
+    words = ValueIndex(told, inside=False)
+    known = {key for _, key in words.spans(_API_WORDS)} if words.present(_API_WORDS) else set()
+    index = ValueIndex([value for value in told if value.key not in known], inside=True)
     if not index:
         return 0
     text = body.decode("utf-8", "replace")
@@ -136,17 +139,11 @@ def _in_body(body: bytes, scrubbed: Scrubbed, decision: Decision) -> int:
         text = text.replace(token, "\0")
     for candidate in decision.candidates:
         text = text.replace(f'"{candidate.model}"', "\0")
-    hits: set[str] = set()
-    for form in {text, unescaped(text)}:
-        if index.present(fold(form)):
-            hits.update(given for _, given in index.spans(form))
-    return len(hits)
+    return len(in_serialised(text, index))
 
 
-def _tells(value: str) -> bool:
-    folded = fold(value)
-    digits = sum(char.isdigit() for char in folded)
-    return searchable(folded) and (digits >= 7 or any(char.isalpha() for char in folded))
+def _tells(folded: str) -> bool:
+    return any(char.isalpha() for char in folded) or sum(char.isdigit() for char in folded) >= _LONG_NUMBER
 
 
 def redact_more(parts: Sequence[Part], scrubbed: Scrubbed, residue: Residue) -> Scrubbed:

@@ -1,7 +1,7 @@
-"""Where known values stand in other text: exact after folding, at word boundaries or anywhere.
+"""Where known values stand in other text: exact after folding, at word boundaries or within words.
 
 Used twice: to carry a value found in one part to where it stands unfound, and to search an outgoing copy for anything
-that should have been taken out. Costs one pass of the text per value while values are few, and one pass in all beyond.
+that should have been taken out.
 """
 
 from __future__ import annotations
@@ -11,90 +11,66 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from phigate.deid.fold import fold, fold_with_origins, number_form, origin_span
+from phigate.deid.fold import SEPARATORS, Value, fold, fold_with_origins, origin_span, read
+from phigate.deid.needles import Needles
 from phigate.finding import Span
 from phigate.phi import PHIText
 
 _SHORT: Final = 5  # below five characters a value counts at word boundaries only (decisions 11)
 _LEAST: Final = 2  # one letter or digit identifies nobody and stands everywhere
 _LEAST_DIGITS: Final = 4  # 120 is a blood pressure before it is a record number
-_DELETED: Final = b" .-/()_+"
+_DELETED: Final = SEPARATORS.encode()
 
 
 class ValueIndex:
-    """A set of values to look for. ``inside`` finds values of five characters or more within longer words too."""
+    """A set of values to look for. ``inside``: values of five characters or more count within longer words too."""
 
-    def __init__(self, values: Iterable[str], *, inside: bool) -> None:
+    def __init__(self, values: Iterable[Value], *, inside: bool) -> None:
         self._inside = inside
-        self._plain: dict[str, str] = {}  # folded form -> the value as given
-        self._numbers: dict[str, str] = {}  # form without separators -> the value as given
-        for value in values:
-            folded = fold(value)
-            if searchable(folded):
-                self._plain.setdefault(folded, value)
-                if (number := number_form(folded)) is not None:
-                    self._numbers.setdefault(number, value)
+        told = [value for value in values if searchable(value.folded)]
+        self._keys = {value.folded: value.key for value in told}
+        self._plain = Needles(self._keys)
+        self._bare = Needles(value.bare for value in told if value.bare is not None)
 
     def __bool__(self) -> bool:
         return bool(self._plain)
 
     def present(self, folded: str) -> bool:
         """Return whether a folded text may hold one of the values: never False where `spans` finds one."""
-        if any(value in folded for value in self._plain):
+        if self._plain.any_in(folded):
             return True
-        if not self._numbers:
-            return False
-        bare = folded.encode("ascii", "replace").translate(None, _DELETED).decode()
-        return any(number in bare for number in self._numbers)
+        return bool(self._bare) and self._bare.any_in(
+            folded.encode("ascii", "replace").translate(None, _DELETED).decode()
+        )
 
     def spans(self, text: str) -> list[tuple[Span, str]]:
-        """Return where values stand in ``text``, in order, with the value as it was given. Spans may overlap."""
+        """Return where values stand in ``text``, in order, with their keys. Spans may overlap."""
         folded, origins = fold_with_origins(text)
-        found: list[tuple[Span, str]] = []
-        for value, given in self._plain.items():
-            found += [
-                (origin_span(text, origins, at, at + len(value)), given)
-                for at in _places(folded, value)
-                if self._stands(folded, at, at + len(value))
-            ]
-        if self._numbers:
-            found += self._number_spans(text, folded, origins)
-        return sorted(set(found))
-
-    def _number_spans(self, text: str, folded: str, origins: list[int]) -> list[tuple[Span, str]]:
-        kept = [at for at, char in enumerate(folded) if char not in " .-/()_+"]
-        bare = "".join(folded[at] for at in kept)
-        found: list[tuple[Span, str]] = []
-        for number, given in self._numbers.items():
-            for at in _places(bare, number):
-                start, end = kept[at], kept[at + len(number) - 1] + 1
+        found = {
+            (origin_span(text, origins, start, end), self._keys[folded[start:end]])
+            for start, end in self._plain.matches(folded)
+            if self._stands(folded, start, end)
+        }
+        if self._bare:
+            kept = [at for at, char in enumerate(folded) if char not in SEPARATORS]
+            bare = "".join([folded[at] for at in kept])
+            for first, last in self._bare.matches(bare):
+                start, end = kept[first], kept[last - 1] + 1
                 if self._stands(folded, start, end):
-                    found.append((origin_span(text, origins, start, end), given))
-        return found
+                    found.add((origin_span(text, origins, start, end), bare[first:last]))
+        return sorted(found)
 
     def _stands(self, folded: str, start: int, end: int) -> bool:
         if self._inside and end - start >= _SHORT:
             return True
-        before = folded[start - 1] if start else " "
-        after = folded[end] if end < len(folded) else " "
-        return not (before.isalnum() and folded[start].isalnum()) and not (
-            after.isalnum() and folded[end - 1].isalnum()
-        )
+        opens = start == 0 or not (folded[start - 1].isalnum() and folded[start].isalnum())
+        return opens and (end == len(folded) or not (folded[end - 1].isalnum() and folded[end].isalnum()))
 
 
 def searchable(folded: str) -> bool:
     """Return whether a folded value says enough to be searched for elsewhere."""
     solid = [char for char in folded if char.isalnum()]
-    if all(char.isdigit() for char in solid):
-        return len(solid) >= _LEAST_DIGITS
-    return len(solid) >= _LEAST
-
-
-def _places(text: str, value: str) -> Iterable[int]:
-    at = text.find(value)
-    while at >= 0:
-        yield at
-        at = text.find(value, at + 1)
+    return len(solid) >= (_LEAST_DIGITS if "".join(solid).isdigit() else _LEAST)
 
 
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -118,24 +94,21 @@ def _unescape(match: re.Match[str]) -> str:
     return _SHORT_ESCAPES.get(match[2], match[2])
 
 
-def holds_value(body: bytes, values: Sequence[PHIText]) -> bool:
-    """Return whether the bytes of a body hold one of the values, plain or escaped. For the last look before egress."""
-    index = ValueIndex((value.reveal() for value in values), inside=True)
-    if not index:
-        return False
-    return bool(in_body(body, index))
-
-
-def in_body(body: bytes, index: ValueIndex) -> set[str]:
-    """Return the values that stand anywhere in serialised JSON."""
-    text = body.decode("utf-8", "replace")
-    found: set[str] = set()
-    for form in {text, unescaped(text)}:
-        if index.present(fold(form)):
-            found.update(given for _, given in index.spans(form))
-    return found
-
-
 def escaped(text: str) -> str:
     """Return ``text`` as it stands inside a JSON string."""
     return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def in_serialised(text: str, index: ValueIndex) -> set[str]:
+    """Return the keys of values that stand in serialised JSON, as it is or behind its escapes."""
+    found: set[str] = set()
+    for form in {text, unescaped(text)}:
+        if index.present(fold(form)):
+            found.update(key for _, key in index.spans(form))
+    return found
+
+
+def holds_value(body: bytes, values: Sequence[PHIText]) -> bool:
+    """Return whether the bytes of a body hold one of the values, plain or escaped. For the last look before egress."""
+    index = ValueIndex((read(value.reveal()) for value in values), inside=True)
+    return bool(index) and bool(in_serialised(body.decode("utf-8", "replace"), index))

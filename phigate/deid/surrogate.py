@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from phigate.finding import EntityType
@@ -32,25 +33,24 @@ class Issued:
     number: PHIText | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SurrogateMap:
     """All tokens of one exchange. ``reserved`` are the (word, number) pairs that stood in the request as literals."""
 
     issued: tuple[Issued, ...] = ()
     reserved: frozenset[tuple[str, int]] = field(default=frozenset(), repr=False)  # digits of the request
-    by_canonical: Mapping[str, Issued] = field(init=False, repr=False, compare=False)
-    prefixes: frozenset[str] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        table: dict[str, Issued] = {}
-        for item in self.issued:
-            name = canonical(item.token)
-            table[name] = item
-            # A date token whose distance the model left out names the same date. A wrong distance names none.
-            table.setdefault(_DISTANCE.sub("", name), item)
-        object.__setattr__(self, "by_canonical", table)
-        begun = frozenset(name[:end] for name in table for end in range(len(name) + 1))
-        object.__setattr__(self, "prefixes", begun)
+    @cached_property
+    def by_canonical(self) -> Mapping[str, Issued]:
+        """Return the issued tokens by their canonical names."""
+        table = {canonical(item.token): item for item in self.issued}
+        # A date token whose distance the model left out names the same date. A wrong distance names none.
+        return {_DISTANCE.sub("", name): item for name, item in table.items()} | table
+
+    @cached_property
+    def prefixes(self) -> frozenset[str]:
+        """Return every beginning of a canonical name, the empty one and the whole included."""
+        return frozenset(name[:end] for name in self.by_canonical for end in range(len(name) + 1)) | {""}
 
     def __len__(self) -> int:
         return len(self.issued)
