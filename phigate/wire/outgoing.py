@@ -74,7 +74,7 @@ def scrubbed(
         raise InvalidRequestError(
             f"expected no field that the contract of this destination does not cover, found {', '.join(missing)}",
             code="not_covered",
-            param=missing[0],
+            param="/tools" if missing[0] in _TOOLS else f"/{missing[0]}",
         )
     copy = _Copy()
     root = copy.of(request.origin.tree)
@@ -205,7 +205,8 @@ def _reply_format(tree: dict[str, JSON]) -> dict[str, JSON]:
 
 def schemas(request: ChatRequest) -> tuple[dict[str, Any], Any]:
     """Return the original schemas that restored values must meet: by function name, and of the reply itself or None."""
-    by_name = {str(f["name"]): thaw(f.get("parameters")) for f in _functions(request.origin.tree)}
+    functions = _functions(request.origin.tree)
+    by_name = {name: thaw(f.get("parameters")) for f in functions if isinstance(name := f.get("name"), str)}
     return by_name, thaw(_reply_format(request.origin.tree).get("schema"))
 
 
@@ -224,7 +225,8 @@ def outgoing_parts(
 
 # Asking for these makes the provider keep or pass on what it was sent, so a contract must name them (decisions 13).
 _NEEDS_COVER: Final = ("store", "prompt_cache_retention", "prompt_cache_options", "web_search_options")
-COVERABLE: Final = frozenset({*_NEEDS_COVER, "mcp", "hosted_tools"})
+_TOOLS: Final = ("mcp", "hosted_tools")
+COVERABLE: Final = frozenset({*_NEEDS_COVER, *_TOOLS})
 
 
 def uncovered(request: ChatRequest, covers: frozenset[str]) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ from phigate.wire.strict import JSON, Number, kind_of, load_nested
 _LONG_NUMBER: Final = 7  # digits from which a number may identify somebody by itself
 _INDEX: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 _REMOTE: Final = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.\-]*:[/\\]|//|\\\\)", re.ASCII)
-_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_=\-\r\n]{512}", re.ASCII)
+_WINDOW: Final = 512
+_ENCODED: Final = re.compile(rf"[A-Za-z0-9+/_=\-\r\n]{{{_WINDOW}}}", re.ASCII)
 _EMBEDDED: Final = re.compile(r"base64,[A-Za-z0-9+/_-]{64}", re.ASCII)
 _WORD: Final = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
 _ESCAPE: Final = re.compile(
@@ -193,7 +194,8 @@ class Walker:
 
     def _literal(self, value: Number, box: Box, key: str | int, at: str, *, least: int, typed: bool) -> None:
         literal = value.literal
-        if len(literal) >= least and sum(map(str.isdigit, literal)) >= least:
+        # At most four characters of a long literal are no digits: signs, point and exponent.
+        if len(literal) >= least and (len(literal) >= least + 4 or sum(map(str.isdigit, literal)) >= least):
             self._add(literal, PartKind.NUMBER, box, key, at, typed=typed)
 
     def _document(self, text: str, box: Box, key: str | int, at: str) -> bool:
@@ -217,7 +219,7 @@ class Walker:
             )
         if "\\u" in value:
             value = _unescape(value)
-        if ("base64," in value and _EMBEDDED.search(value)) or (len(value) >= 512 and _ENCODED.match(value)):
+        if ("base64," in value and _EMBEDDED.search(value)) or (len(value) >= _WINDOW and _encoded(value)):
             self.attachments = Attachments.UNCLEANED  # data in a place for text: nothing can read it either
         self.parts.append(Part(index, at, PHIText(value), kind, self._role))
         self.sites.append(Site(box, key, self._nested, self._top, self._foreign, typed))
@@ -237,6 +239,11 @@ class Walker:
         )
 
 
+def _encoded(text: str) -> bool:
+    """Tell whether data stands in a text: looking at every window's start finds any run of two windows' length."""
+    return any(_ENCODED.match(text, start) for start in range(0, len(text) - _WINDOW + 1, _WINDOW))
+
+
 def _telling(key: str) -> bool:
     return any(word.lower() in _TELLING for word in _WORD.findall(key)) or key.lower() in _TELLING
 
@@ -252,4 +259,5 @@ def _character(match: re.Match[str]) -> str:
         return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00)
     code = int(single, 16)
     # A control character or half a pair stays written out: it is no letter, and could not be encoded.
-    return match[0] if code < 0x20 or 0xD800 <= code < 0xE000 else chr(code)
+    written_out = code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+    return match[0] if written_out else chr(code)

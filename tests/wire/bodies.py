@@ -14,7 +14,9 @@ free = st.recursive(
     max_leaves=8,
 )
 documents = (
-    free.map(json.dumps) | words | st.sampled_from(['{"a":1,"a":2}', "[1,", '{"a": NaN}', "[]", '{"a":"[\\"b\\"]"}'])
+    free.map(lambda value: json.dumps(value, ensure_ascii=False))
+    | words
+    | st.sampled_from(['{"a":1,"a":2}', "[1,", '{"a": NaN}', "[]", '{"a":"[\\"b\\"]"}'])
 )
 
 

@@ -15,19 +15,19 @@ from phigate.wire.chat_schema import CHAT
 from phigate.wire.parts import Attachments, Limits, Need, PartKind
 from phigate.wire.spec import exemptions
 from phigate.wire.strict import Number
-from tests.wire.bodies import chat_bodies, words
+from tests.wire.bodies import chat_bodies, free, words
 from tests.wire.maximal import JSON, Leaf, leaves, maximal, planted
 from tests.wire.test_strict import literals
 
 LIMITS = Limits()
 ALLOW_ALL = frozenset(maximal()) | {"stream"}
 COVERS_ALL = frozenset(
-    {"store", "prompt_cache_retention", "prompt_cache_options", "web_search_options", "hosted_tools"}
+    {"store", "prompt_cache_retention", "prompt_cache_options", "web_search_options", "hosted_tools", "mcp"}
 )
 CANARY = "zeferina.quixaba@canary.example"
 CANARY_NUMBER = 987654321012
 
-_MAXIMAL = maximal()
+_MAXIMAL = maximal(hosted=True)
 _LEAVES = list(leaves(_MAXIMAL))
 
 
@@ -190,3 +190,26 @@ def test_nothing_of_a_request_shows_in_its_repr() -> None:
     assert "Zeferina" not in repr(request)
     assert "987654321012" not in repr(request)
     assert request == parse(_minimal(model="Zeferina", metadata={"Zeferina": "Zeferina", "n": 987654321012}))
+
+
+@given(st.sampled_from(_LEAVES), free)
+def test_whatever_stands_anywhere_is_read_or_refused(leaf: Leaf, value: Any) -> None:
+    anything = str(value) if leaf.what == "key" else value
+    body = json.dumps(planted(_MAXIMAL, leaf, anything))
+    try:
+        request = parse(body.encode())
+    except InvalidRequestError:
+        return
+    edits = {part.index: "[[T_1]]" for part in request.parts}
+    covers = frozenset(chat.uncovered(request, frozenset()))
+    made = chat.render_scrubbed(request, edits, model="m", allow=ALLOW_ALL, covers=covers)
+    assert json.loads(made.body) == made.fields
+    assert literals(chat.render_onprem(request, model=request.model)) == literals(body)
+    chat.schemas(request)
+    chat.outgoing_parts(request, edits, allow=ALLOW_ALL)
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    with pytest.raises(InvalidRequestError):
+        parse(body)

@@ -267,7 +267,14 @@ def test_an_answer_in_speech_of_an_earlier_turn_is_an_attachment() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [f"see ![](data:image/png;base64,{LONG})", LONG * 2, "\r\n".join([LONG[:76]] * 8), "ab" * 300]
+    "said",
+    [
+        f"see ![](data:image/png;base64,{LONG})",
+        LONG * 2,
+        "\r\n".join([LONG[:76]] * 8),
+        "ab" * 300,
+        "A scan: " + LONG * 3,
+    ],
 )
 @pytest.mark.parametrize("place", ["content", "user", "documents"])
 def test_data_in_a_place_for_text_is_an_attachment_too(said: str, place: str) -> None:
@@ -279,7 +286,9 @@ def test_data_in_a_place_for_text_is_an_attachment_too(said: str, place: str) ->
     assert said in texts(request)
 
 
-@pytest.mark.parametrize("said", ["what does ;base64, mean?", "医" * 600, "word " * 200, "ab" * 200])
+@pytest.mark.parametrize(
+    "said", ["what does ;base64, mean?", "医" * 600, "word " * 2000, "ab" * 200, f"{LONG} and no more {LONG}"]
+)
 def test_long_text_is_not_an_attachment(said: str) -> None:
     assert parse(messages=user({"type": "text", "text": said})).attachments is Attachments.NONE
 

@@ -253,6 +253,7 @@ def test_what_makes_a_provider_keep_or_pass_on_data_needs_cover(fields: dict[str
     with pytest.raises(InvalidRequestError) as caught:
         chat.render_scrubbed(request, {}, model="m", allow=EVERYTHING)
     assert caught.value.code == "not_covered"
+    assert caught.value.param == f"/{next(iter(fields))}"
     assert str(caught.value).endswith(f"does not cover, found {', '.join(asked)}")
     made = chat.render_scrubbed(request, {}, model="m", allow=EVERYTHING, covers=frozenset(asked))
     assert made.fields[next(iter(fields))] == next(iter(fields.values()))
@@ -260,6 +261,7 @@ def test_what_makes_a_provider_keep_or_pass_on_data_needs_cover(fields: dict[str
 
 def test_a_covered_tool_of_the_provider_leaves_scanned_and_whole() -> None:
     request = parse(tools=[{"type": "mcp", "server_url": "https://x", "headers": {"patient": "Lima"}}])
+    assert chat.schemas(parse(tools=[{"type": "mcp", "function": {}}])) == ({}, None)
     made = send(request, swap(Lima="[[P]]"))
     assert made.fields["tools"] == [{"type": "mcp", "server_url": "https://x", "headers": {"patient": "[[P]]"}}]
 

@@ -179,7 +179,7 @@ def test_what_people_and_models_say_stays_whole(role: str) -> None:
         ("\\ud83d\\ude00", "😀"),
         ("\\ud83d", "\\ud83d"),
         ("\\ude00\\ud83d", "\\ude00\\ud83d"),
-        ("\\u0000\\u000a", "\\u0000\\u000a"),
+        ("\\u0000\\u000a\\u007f\\u009F", "\\u0000\\u000a\\u007f\\u009F"),
         ("\\u00e", "\\u00e"),
         ("C:\\users\\new", "C:\\users\\new"),
     ],
