@@ -147,12 +147,19 @@ def _counts(found: Found, regime: Regime) -> bool:
     return row.entity_class is not EntityClass.QUASI or row.operator not in found.unchanged_by
 
 
-def staged(bundle: Bundle, regimes: frozenset[str], flags: frozenset[str]) -> Plan:
-    """Return the plan of a bundle for one app under these regimes, with these site flags on."""
-    app = App(APP, tenant=APP, purpose="", regimes=regimes, tags_required=True, default_alias=ALIAS)
+def staged(bundle: Bundle, regimes: frozenset[str], flags: frozenset[str], *, app: App | None = None) -> Plan:
+    """Return the plan of a bundle for one app under these regimes, with these site flags on.
+
+    A registered ``app`` keeps its tags and the overrides that match it; without one there are neither.
+    """
+    stage = App(APP, tenant=APP, purpose="", regimes=regimes, tags_required=True, default_alias=ALIAS)
+    overrides = bundle.site.overrides if app is not None else ()
+    if app is not None:
+        stage = replace(app, regimes=regimes, purpose="", tags_required=True, aliases=None, default_alias=ALIAS)
     aliases = {ALIAS: tuple((d.id, m.name) for d in bundle.destinations.values() for m in d.models)}
-    site = replace(bundle.site, bind=(), prefer=aliases, flags=flags, flag_approvals=(), overrides=())
-    return Plan(replace(bundle, apps={APP: app}, site=site, effective=EPOCH), app)
+    site = replace(bundle.site, bind=(), prefer=aliases, flags=flags, flag_approvals=(), overrides=overrides)
+    in_force = {name: replace(regime, effective=EPOCH) for name, regime in bundle.regimes.items()}
+    return Plan(replace(bundle, apps={stage.name: stage}, site=site, effective=EPOCH, regimes=in_force), stage)
 
 
 def facts_of(cell: Cell, domain: Domain, now: datetime) -> Facts:

@@ -37,8 +37,9 @@ class Verdict:
     phi: bool
     raw: int
     scrubbed: int
-    permits: list[CompiledRule]
+    permits: list[CompiledRule]  # those that decided a form
     limits: list[CompiledRule]
+    matching: list[CompiledRule]  # all permits that matched
     silent: bool = False
 
 
@@ -104,7 +105,7 @@ def weigh(compiled: CompiledRegime, question: Question, broken: frozenset[str]) 
             scrubbed |= rule.accept
     scrubbed &= ~raw
     speaking = [rule for rule in permits if _speaks(rule, permits, raw if rule.raw else scrubbed, phi=phi)]
-    return Verdict(phi, raw, scrubbed, speaking, limits, silent=raw | scrubbed == 0)
+    return Verdict(phi, raw, scrubbed, speaking, limits, permits, silent=raw | scrubbed == 0)
 
 
 def _has_phi(compiled: CompiledRegime, existing: tuple[Found, ...]) -> bool:
