@@ -46,7 +46,7 @@ class Verdict:
 def ask(plan: Plan, epoch: Epoch, facts: Facts, flags: list[str]) -> Question:
     """Return the facts as rules see them; what is missing or unknown is noted in ``flags``."""
     thresholds = epoch.thresholds
-    existing = tuple([f for f in facts.found if _exists(f, thresholds)])
+    existing = tuple([f for f in facts.found if exists(f, thresholds)])
     types = frozenset([f.entity_type for f in existing])
     if not types <= epoch.known:
         flags.append("unknown_entity")
@@ -63,7 +63,8 @@ def ask(plan: Plan, epoch: Epoch, facts: Facts, flags: list[str]) -> Question:
     )
 
 
-def _exists(found: Found, thresholds: Thresholds) -> bool:
+def exists(found: Found, thresholds: Thresholds) -> bool:
+    """Return whether a group of findings reaches its threshold."""
     entity_type = found.entity_type
     if not found.scores:
         return False
@@ -94,7 +95,7 @@ def _tags(plan: Plan, facts: Facts, flags: list[str]) -> frozenset[str] | None:
 
 def weigh(compiled: CompiledRegime, question: Question, broken: frozenset[str]) -> Verdict:
     """Return what one regime says of one request."""
-    phi = question.unseen or _has_phi(compiled, question.existing)
+    phi = question.unseen or has_phi(compiled, question.existing)
     permits = [rule for rule in compiled.permits if matches(rule, question, phi=phi, broken=broken)]
     limits = [rule for rule in compiled.limits if matches(rule, question, phi=phi, broken=broken) is not False]
     raw = scrubbed = 0
@@ -108,7 +109,8 @@ def weigh(compiled: CompiledRegime, question: Question, broken: frozenset[str]) 
     return Verdict(phi, raw, scrubbed, speaking, limits, permits, silent=raw | scrubbed == 0)
 
 
-def _has_phi(compiled: CompiledRegime, existing: tuple[Found, ...]) -> bool:
+def has_phi(compiled: CompiledRegime, existing: tuple[Found, ...]) -> bool:
+    """Return whether any of these findings is PHI in this regime."""
     for found in existing:
         counts = compiled.counts.get(found.entity_type, True)  # outside the table: direct
         if counts is True or (counts is not False and counts not in found.unchanged_by):
