@@ -17,11 +17,11 @@ from phigate.analyzers.layers import Hint, View
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _ESCAPED: Final = re.compile(
-    r"\\u[0-9a-fA-F]{4}|\\[nrtbf\"/\\]|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});|(?:%[0-9A-Fa-f]{2})+"
+    r"\\u[0-9a-fA-F]{4}|\\[nrtbf/]|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});|(?:%[0-9A-Fa-f]{2})+"
 )
 _UNICODE_ESCAPE: Final = re.compile(r"\\u[0-9a-fA-F]{4}|&[#A-Za-z][\w#]{1,8};|%[0-9A-Fa-f]{2}")
 _JSON_START: Final = re.compile(r"\s*[\[{]")
-_SIMPLE_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", '"': '"', "/": "/", "\\": "\\"}
+_SIMPLE_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " ", "/": "/"}
 
 # Punctuation that NFKC leaves or makes longer, mapped to one plain character.
 _PLAIN: Final = {
@@ -94,7 +94,7 @@ def _unescape(found: str) -> str:
     """Return what one escape stands for, or itself when it stands for nothing."""
     if found[0] == "\\":
         if found[1] == "u":
-            return chr(int(found[2:], base=16))
+            return chr(int(found, base=0))
         return _SIMPLE_ESCAPES[found[1]]
     if found[0] == "&":
         return html.unescape(found)

@@ -1,0 +1,43 @@
+"""Layer L5: the union of what all layers found, without what another finding already says better.
+
+Coverage never shrinks here: a finding is dropped only where a stronger one covers all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from phigate.finding import ENTITY_TABLE, EntityClass, Finding
+
+# A finding inside another of a class at least as strict is dropped when it is not surer; equal spans keep the best.
+_RANK: Final = {EntityClass.OPERATIONAL: 0, EntityClass.QUASI: 1, EntityClass.SPECIAL: 2, EntityClass.DIRECT: 3}
+
+
+def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in order of their start, without duplicates and without those that another makes redundant."""
+    ordered = sorted(findings, key=lambda f: (f.start, -f.end, -f.score, f.entity_type.value))
+    kept: list[Finding] = []
+    for finding in ordered:
+        # Spans are sorted, so only the few kept last can cover this one.
+        if not any(_covers(other, finding) for other in kept[-8:]):
+            if kept and (kept[-1].start, kept[-1].end) == (finding.start, finding.end) and _covers(finding, kept[-1]):
+                kept.pop()
+            kept.append(finding)
+    return tuple(kept)
+
+
+def _covers(outer: Finding, inner: Finding) -> bool:
+    if outer.start > inner.start or outer.end < inner.end:
+        return False
+    if outer.entity_type is inner.entity_type:
+        return outer.score >= inner.score or outer.score >= 0.5
+    strict = _RANK[ENTITY_TABLE[outer.entity_type].entity_class] >= _RANK[ENTITY_TABLE[inner.entity_type].entity_class]
+    if (outer.start, outer.end) == (inner.start, inner.end):
+        return outer.score >= inner.score and (strict or outer.score >= inner.score + 0.2)
+    return strict and outer.score >= 0.5
+
+
+def at_least(findings: Sequence[Finding], floor: float) -> list[Finding]:
+    """Return the findings whose score is not below ``floor``."""
+    return [f for f in findings if f.score >= floor]

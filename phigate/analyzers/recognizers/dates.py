@@ -1,0 +1,196 @@
+"""Dates in digits and words, whole and partial, ranges and times of day with them; and ages.
+
+Numeric dates are told from ratios, scores and blood pressures by their separators, their ranges and their
+neighbours. A bare day and month ("12/05") or month and year ("05/2021") counts where nothing speaks against it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from phigate.analyzers.context import Surroundings
+from phigate.analyzers.layers import View
+from phigate.analyzers.recognizers.date_words import (
+    AMBIGUOUS_MONTHS,
+    DATE_JOINERS,
+    DECADE_DAY_WORDS,
+    MONTH_PREPOSITIONS,
+    MONTHS,
+    WEEKDAYS,
+    YEAR_CUES,
+)
+from phigate.finding import EntityType as T
+from phigate.finding import Finding
+
+_TIME: Final = r"(?:[T ,]{1,3}(?:at |as |às |um |alle |a las |om )?\d{1,2}[:h]\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?(?:\s?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?)?"
+_NUMERIC: Final = re.compile(
+    rf"(?<![\w./-])(?:"
+    rf"(?P<iso>(?:18|19|20|21)\d\d(?P<s1>[-/.])(?:0?[1-9]|1[0-2])(?P=s1)(?:0?[1-9]|[12]\d|3[01])(?!\d){_TIME})"
+    rf"|(?P<dmy>(?:0?[1-9]|[12]\d|3[01])(?P<s2> ?[-/.] ?|[ ])(?:0?[1-9]|[12]\d|3[01])(?P=s2)(?:(?:18|19|20|21)\d\d|'?\d\d)(?!\d){_TIME})"
+    rf"|(?P<mix>(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|1[0-2])[-/.](?:(?:18|19|20|21)\d\d|\d\d)(?!\d))"
+    rf"|(?P<my>(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d\d(?![\d/.-]*\d))"
+    rf"|(?P<ym>(?:19|20)\d\d[-/](?:0[1-9]|1[0-2])(?![\d/.-]*\d))"
+    rf"|(?P<md2>(?:0?[1-9]|1[0-2])/\d\d(?![\d/.-]*\d))"
+    rf"|(?P<dm>(?:0?[1-9]|[12]\d|3[01])(?:/(?:0?[1-9]|[12]\d|3[01])|\.(?:0?[1-9]|1[0-2])\.)(?!\d|/\d))"
+    rf"|(?P<compact>(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}(?:\d\d)?)?(?!\w))"
+    rf"|(?P<masked>(?:[Xx_*]{{1,2}}|\d{{1,2}})/(?:[Xx_*]{{1,2}}|\d{{1,2}})/(?:19|20)?[\d]{{2}}(?!\d))"
+    rf")(?![\w%]|-\d)"
+)
+_YEAR: Final = re.compile(r"(?<![\w.,/-])(?:(?:18|19|20)\d\d)(?![\w%]|[.,/-]\d)")
+_DAY_BEFORE: Final = re.compile(
+    rf"(?:\b(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|re|o|a|e|º|ª|\.)?|1°)(?:\s?(?:-|a|e|y|to|and|bis|et|und|en|/|,)\s?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|\.)?){{0,3}}[\s/.-]{{0,3}}(?:{DATE_JOINERS}\s)?)\Z"
+)
+_DAY_AFTER: Final = re.compile(
+    r"\.?[\s./-]{1,2}(?:the\s)?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?(?:\s?(?:-|to|and|through|&)\s?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?)?(?![\d%/]|[.,:]\d|\s?(?:mg|ml|kg|mm|years?|days?|weeks?|patients)\b)"
+)
+_YEAR_AFTER: Final = re.compile(
+    rf"\.?[\s,./-]{{0,3}}(?:{DATE_JOINERS}\s)?(?:(?:18|19|20|21)\d\d|'\d\d|[./-]\d\d)(?!\d)"
+)
+_TIME_AFTER: Final = re.compile(_TIME)
+_YEAR_RANGE: Final = re.compile(r"\s?(?:-|to|/|a|e|y|bis|and)\s?(?:(?:19|20)\d\d|\d\d)(?![\w%]|[.,]\d)")
+_WORD_DAY: Final = re.compile(r"([a-z]+)[ -]?([a-z]+)?\s(?:(?:of|de|do|di|del)\s)?\Z")
+_BEFORE_CHARS: Final = 26
+_BP: Final = re.compile(
+    r"(?:bp|pa|ta|rr|blood pressure|pressao|tension|pressione|bloeddruk|blutdruck|grade|grau|score|stage|pain|dor|dolor|strength|forca|power|"
+    r"glasgow|gcs|apgar|vision|visual acuity|av|reflexes|pulses|kraft|forza|scale|eva|vas|nrs|ratio|vol|gleason|ecog|day|cycle|dia|tag|ciclo|zyklus|grad|murmur|sopro)"
+    r"[\s:=(a-z]{0,14}\Z"
+)
+_AFTER_FRACTION: Final = re.compile(
+    r"\s?(?:mm|cm|mg|ml|%|mmhg|strength|bilateral|bilaterally|in all|throughout|pulses|points?|patients?|pacientes|cases|murmur|systolic|on the|pain|power|kraft|hpf|of the|\()"
+)
+
+
+def find_dates(view: View, surroundings: Surroundings) -> list[Finding]:
+    """Return dates and dates of birth, in no order."""
+    found = [*_numeric(view, surroundings), *_worded(view, surroundings)]
+    found += _years(view, found, surroundings)
+    return found
+
+
+def _typed(view: View, start: int, end: int, score: float, rule: str, surroundings: Surroundings) -> Finding:
+    near = surroundings.near(start, end)
+    born = near.best(frozenset({"dob"}))
+    if near.best(frozenset({"date"})) or born:
+        score = max(score, 0.9)
+    return Finding(start, end, T.DOB if born else T.DATE, score, f"dates:{rule}")
+
+
+_SCORES: Final = {
+    "iso": 0.95,
+    "dmy": 0.9,
+    "mix": 0.85,
+    "my": 0.7,
+    "ym": 0.6,
+    "md2": 0.4,
+    "dm": 0.45,
+    "compact": 0.3,
+    "masked": 0.5,
+}
+
+
+def _numeric(view: View, surroundings: Surroundings) -> list[Finding]:
+    found: list[Finding] = []
+    text, folded = view.shadow, view.folded
+    for match in _NUMERIC.finditer(text):
+        rule = match.lastgroup or "dmy"
+        rule = next((k for k in _SCORES if match.group(k)), rule)
+        score = _SCORES[rule]
+        start, end = match.span()
+        near = surroundings.near(start, end)
+        dated = near.best(frozenset({"dob", "date"}))
+        if rule == "dmy" and match.group("s2") == " ":
+            score = 0.3
+        if rule in {"md2", "dm", "masked"} and not dated:
+            before = folded[max(0, start - 30) : start]
+            if _BP.search(before) or near.other or _AFTER_FRACTION.match(folded, end) or near.measured:
+                continue
+            left, _, right = match.group().strip(".").replace(".", "/").partition("/")
+            if left.isdigit() and right.isdigit() and (int(left) > 31 or (int(left) > 12 and int(right) > 12)):
+                continue
+            if rule != "masked" and "/" in match.group() and int(right or 0) in {5, 10} and int(left) <= int(right):
+                score = 0.25  # "3/5", "7/10": a grade more often than a day
+        if rule == "dm" and match.group().endswith(".") and score:
+            score = 0.6
+        found.append(_typed(view, start, end, score, rule, surroundings))
+    return found
+
+
+def _worded(view: View, surroundings: Surroundings) -> list[Finding]:
+    found: list[Finding] = []
+    words, starts, ends = view.words, view.starts, view.ends
+    for n, word in enumerate(words):
+        if word in MONTHS:
+            finding = _around_month(view, n, surroundings)
+            if finding is not None:
+                found.append(finding)
+        elif word in WEEKDAYS and len(word) > 3:
+            found.append(Finding(starts[n], ends[n], T.DATE, 0.25, "dates:weekday"))
+    return found
+
+
+def _around_month(view: View, n: int, surroundings: Surroundings) -> Finding | None:
+    folded = view.folded
+    word = view.words[n]
+    start, end = view.starts[n], view.ends[n]
+    day = False
+    window = max(0, start - _BEFORE_CHARS)
+    before = _DAY_BEFORE.search(folded, window, start)
+    if before is not None:
+        first = before.start()
+        if first == 0 or not (folded[first - 1].isalnum() or folded[first - 1] in ".,/-"):
+            start, day = first, True
+    else:
+        spelled = _WORD_DAY.search(folded, window, start)
+        if spelled is not None and (spelled.group(2) or spelled.group(1)) in DECADE_DAY_WORDS:
+            start, day = (spelled.start(2) if spelled.group(2) else spelled.start(1)), True
+    if not day:
+        after = _DAY_AFTER.match(folded, end)
+        if after is not None:
+            end, day = after.end(), True
+    year = _YEAR_AFTER.match(folded, end)
+    if year is not None:
+        end = year.end()
+        clock = _TIME_AFTER.match(view.shadow, end)
+        end = clock.end() if clock else end
+    if year is None and not day:
+        previous = view.words[n - 1] if n else ""
+        if previous not in MONTH_PREPOSITIONS or (
+            word in AMBIGUOUS_MONTHS and (len(word) < 5 or not view.shadow[start].isupper())
+        ):
+            return None
+        if word in AMBIGUOUS_MONTHS and previous in {"de", "di", "of", "a", "this", "no"}:
+            return None
+        return Finding(start, end, T.DATE, 0.5, "dates:month")
+    if year is None and word in AMBIGUOUS_MONTHS and not view.shadow[view.starts[n]].isupper() and len(word) <= 3:
+        return None
+    if n and view.words[n - 1] in WEEKDAYS and start - view.ends[n - 1] <= 3:
+        start = view.starts[n - 1]
+    return _typed(view, start, end, 0.95 if year and day else 0.85, "words", surroundings)
+
+
+def _years(view: View, found: list[Finding], surroundings: Surroundings) -> list[Finding]:
+    years: list[Finding] = []
+    text, folded = view.shadow, view.folded
+    covered = bytearray(len(text))
+    for f in found:
+        covered[f.start : f.end] = b"\1" * (f.end - f.start)
+    for match in _YEAR.finditer(text):
+        start, end = match.span()
+        if covered[start]:
+            continue
+        at = view.word_before(start)
+        previous = view.words[at] if at >= 0 and start - view.ends[at] <= 2 else ""
+        score = 0.0
+        if previous in YEAR_CUES or (previous in MONTHS):
+            score = 0.6
+        elif text[start - 1 : start] == "(" and text[end : end + 1] == ")":
+            score = 0.5
+        elif previous.isalpha() and surroundings.near(start, end).best(frozenset({"date", "dob"})):
+            score = 0.7
+        if surroundings.near(start, end).measured:
+            score = 0.0
+        if score:
+            span = _YEAR_RANGE.match(folded, end)
+            years.append(Finding(start, span.end() if span else end, T.DATE, score, "dates:year"))
+    return years

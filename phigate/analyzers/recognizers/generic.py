@@ -1,0 +1,139 @@
+"""Identifiers of every country: e-mail, URL, addresses of machines, UUID, IBAN, card, crypto wallet.
+
+An at-sign between two names is an e-mail on any domain: nothing is looked up, and no public suffix is asked for. Each
+pattern starts at a rare character and runs one way with bounded repeats, so a megabyte of at-signs costs no more
+than prose.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from phigate.analyzers import checks
+from phigate.analyzers.layers import View
+from phigate.analyzers.recognizers.spec import Spec, spec
+from phigate.finding import EntityType as T
+from phigate.finding import Finding
+
+_LOCAL: Final = re.compile(r"[^\s@<>\"'()\[\]{},;:|=]{1,64}\Z")
+_DOMAIN: Final = re.compile(
+    r"(?:[^\W_](?:[\w-]{0,62}[^\W_])?\.){0,8}[^\W_](?:[\w-]{0,62}[^\W_])?|\[[0-9A-Fa-f.:]{3,45}\]"
+)
+_AT_WORD: Final = re.compile(
+    r"([\w.+-]{1,64})\s?[\[({<]\s?(?:at|arroba|chiocciola|arobase)\s?[\])}>]\s?([\w-]{1,63}(?:(?:\.|\s?[\[({<]\s?(?:dot|ponto|punto|point|punkt)\s?[\])}>]\s?)[\w-]{1,63}){1,5})"
+    r"|([\w.+-]{2,64})\s(?:arroba|at|chiocciola|arobase)\s([\w-]{2,63}(?:\s?(?:dot|ponto|punto|point|punkt)\s?[\w-]{2,63}){1,4})",
+    re.IGNORECASE,
+)
+_URL: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{1,20}+://|www\.)[^\s<>\"'`{}|\\^\[\]]{2,2048}+", re.IGNORECASE)
+_BARE_DOMAIN: Final = re.compile(
+    r"(?<![\w@.-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,5}"
+    r"(?:com|org|net|edu|gov|mil|info|biz|app|dev|online|site|health|care|clinic|io|br|pt|es|fr|de|it|nl|uk|us|eu|ch|at|be|mx|ar|co|cl|pe)"
+    r"(?![\w-])(?:/[^\s<>\"']{0,500})?"
+)
+_IPV4: Final = re.compile(
+    r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:/\d{1,2})?(?![\w]|\.\d)"
+)
+_IPV6: Final = re.compile(
+    r"(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|:)(?::[0-9A-Fa-f]{1,4}){0,6}(?![\w:])|(?<![\w:])::(?:[0-9A-Fa-f]{1,4}:){0,6}[0-9A-Fa-f]{1,4}(?![\w:])|(?<![\w:])[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,5}::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,5})?(?![\w:])"
+)
+_MAC: Final = re.compile(
+    r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?:(?:\1[0-9A-Fa-f]{2}){2})?(?![\w:-])|(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])"
+)
+_UUID: Final = re.compile(r"(?<!\w)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?!\w)")
+_IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?(?!\w)")
+_CRYPTO: Final = re.compile(
+    r"(?<!\w)(?:bc1[02-9ac-hj-np-z]{25,62}|[13][1-9A-HJ-NP-Za-km-z]{25,34}|0x[0-9A-Fa-f]{40})(?!\w)"
+)
+_HANDLE: Final = re.compile(r"(?<![\w@.])@[A-Za-z_][\w.]{2,30}")
+_TIME_LIKE: Final = re.compile(r"\d{1,2}:\d{2}(?::\d{2})?")
+# Namespaces of health standards: they name a system, never a person, and stand in every FHIR resource.
+_NAMESPACE: Final = re.compile(
+    r"(?:[a-z0-9-]+\.)*(?:hl7\.org|loinc\.org|snomed\.info|w3\.org|nlm\.nih\.gov|unitsofmeasure\.org|dicom\.nema\.org|"
+    r"who\.int|ama-assn\.org|cms\.gov|ihe\.net|healthit\.gov|example\.org/fhir|saude\.gov\.br/fhir|doi\.org)(?:[/:?#]|$)"
+)
+_TRAILING: Final = ".,;:!?)'\"*_~"
+
+SPECS: Final[tuple[Spec, ...]] = (
+    spec("card", T.CARD, "card account", r"\d{12,19}", r"\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{5}",
+         lengths=(12, 13, 14, 15, 16, 17, 18, 19), check=checks.card, formatted=0.95, plain=0.8, wrong=0.65),
+)  # fmt: skip
+
+
+def _emails(view: View) -> list[Finding]:
+    text = view.shadow
+    found: list[Finding] = []
+    at = text.find("@")
+    done = 0
+    while at >= 0:
+        local = _LOCAL.search(text, max(done, at - 64), at)
+        domain = _DOMAIN.match(text, at + 1)
+        if local and domain:
+            start, end = local.start(), domain.end()
+            while start < at and text[start] in "./-":
+                start += 1
+            if start < at:
+                found.append(Finding(start, end, T.EMAIL, 0.95 if "." in domain.group() else 0.7, "generic:email"))
+                done = end
+        at = text.find("@", at + 1)
+    if " at " in view.folded or "arroba" in view.folded or "[at" in view.folded or "(at" in view.folded:
+        found += [Finding(m.start(), m.end(), T.EMAIL, 0.8, "generic:email_spoken") for m in _AT_WORD.finditer(text)]
+    return found
+
+
+def _urls(view: View) -> list[Finding]:
+    text = view.shadow
+    found: list[Finding] = []
+    if "://" in text or "www." in view.folded:
+        for match in _URL.finditer(text):
+            end = match.end()
+            while text[end - 1] in _TRAILING:
+                end -= 1
+            host = match.group().split("://", 1)[-1].lower()
+            score = 0.2 if _NAMESPACE.match(host) else 0.9
+            found.append(Finding(match.start(), end, T.URL, score, "generic:url"))
+    if "." in text:
+        for match in _BARE_DOMAIN.finditer(text):
+            found.append(Finding(match.start(), match.end(), T.URL, 0.55, "generic:domain"))
+    return found
+
+
+def _machines(view: View) -> list[Finding]:
+    text = view.shadow
+    found: list[Finding] = []
+    if "." in text:
+        for match in _IPV4.finditer(text):
+            found.append(Finding(match.start(), match.end(), T.IP_ADDRESS, 0.85, "generic:ipv4"))
+    if ":" in text:
+        for match in _IPV6.finditer(text):
+            value = match.group()
+            if not _TIME_LIKE.fullmatch(value) and ("::" in value or value.count(":") == 7) and len(value) > 4:
+                found.append(Finding(match.start(), match.end(), T.IP_ADDRESS, 0.85, "generic:ipv6"))
+    for match in _MAC.finditer(text):
+        found.append(Finding(match.start(), match.end(), T.MAC, 0.9, "generic:mac"))
+    if "-" in text:
+        for match in _UUID.finditer(text):
+            found.append(Finding(match.start(), match.end(), T.UUID, 0.95, "generic:uuid"))
+    return found
+
+
+def _money(view: View) -> list[Finding]:
+    found: list[Finding] = []
+    for match in _IBAN.finditer(view.shadow):
+        compact = re.sub(r"[ -]", "", match.group()).upper()
+        if 15 <= len(compact) <= 34 and sum(c.isdigit() for c in compact) >= 8:
+            right = checks.iban(compact)
+            found.append(Finding(match.start(), match.end(), T.IBAN, 0.98 if right else 0.4, "generic:iban"))
+    for match in _CRYPTO.finditer(view.shadow):
+        value = match.group()
+        if any(c.isdigit() for c in value) and (value[:2] in {"0x", "bc"} or not value.isdigit()):
+            found.append(Finding(match.start(), match.end(), T.ACCOUNT, 0.6, "generic:wallet"))
+    return found
+
+
+def find_anchored(view: View) -> list[Finding]:
+    """Return what a rare character gives away: e-mail, URL, machine addresses, IBAN, wallets, handles."""
+    found = [*_emails(view), *_urls(view), *_machines(view), *_money(view)]
+    if "@" in view.shadow:
+        found += [Finding(m.start(), m.end(), T.USERNAME, 0.6, "generic:handle") for m in _HANDLE.finditer(view.shadow)]
+    return found
