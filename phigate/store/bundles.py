@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +18,15 @@ import phigate
 from phigate.errors import PolicyFileError, SettingsError
 from phigate.policy import lock as locks
 from phigate.policy.bundle import Bundle
-from phigate.policy.load import load
+from phigate.policy.fields import settle
+from phigate.policy.gate import Refusal, admit
+from phigate.policy.lint import of_error
+from phigate.policy.load import load, read
 from phigate.policy.lock import Lock, TrustedKey
 from phigate.policy.yamls import MAX_BYTES, parse
 
 _MAX_FILES: Final = 64
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def load_folder(folder: Path) -> Mapping[str, bytes]:
@@ -115,17 +125,156 @@ def _with_endpoints(text: str, endpoints: Mapping[str, str]) -> str:
 
 
 class FolderBundles:
-    """The Bundles port over a folder."""
+    """The Bundles port over a folder that may change while the gateway runs.
 
-    def __init__(self, folder: Path, *, dev: bool, trust: Sequence[TrustedKey] = ()) -> None:
+    An exchange keeps the bundle with which it began. Changed files are read whole, verified, linted and tested by
+    `prepare`; only `activate` puts them in force, so that the caller can make the `config` entry durable in between.
+    Files that are refused leave the last good bundle in force, until `max_stale_hours` later nothing leaves any more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        dev: bool,
+        trust: Sequence[TrustedKey] = (),
+        shadow: Path | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._folder = folder
         self._dev = dev
         self._trust = tuple(trust)
-        self._bundle = load(load_folder(folder), trust=self._trust, dev=dev)
+        self._now = now
+        files = load_folder(folder)
+        self._seen = _print(files)
+        self._bundle = load(files, trust=self._trust, dev=dev)
+        self._shadow = load(load_folder(shadow), trust=self._trust, dev=dev) if shadow is not None else None
+        self._refusal: Refusal | None = None
+        self._refused_at = 0.0
+        self._stale: Bundle | None = None
 
     def current(self) -> Bundle:
         """Return the bundle for an exchange that begins now."""
+        if self._refusal is not None and self._now() - self._refused_at >= self._bundle.site.max_stale_hours * 3600:
+            if self._stale is None:
+                self._stale = replace(self._bundle, onprem_only="stale")
+            return self._stale
         return self._bundle
+
+    def shadow(self) -> Bundle | None:
+        """Return the bundle that is evaluated beside the enforced one, if any."""
+        return self._shadow
+
+    def refusal(self) -> Refusal | None:
+        """Return why the files now in the folder are not in force; None when they are."""
+        return self._refusal
+
+    def prepare(self) -> Bundle | Refusal | None:
+        """Look at the folder; return a new bundle that may be activated, why it may not, or None: nothing changed.
+
+        Takes about a second of CPU when files changed; call it off the event loop.
+        """
+        try:
+            files = dict(load_folder(self._folder))
+        except PolicyFileError as error:
+            return self._refuse(Refusal((of_error(error, {}),)), None)
+        seen = _print(files)
+        if seen == self._seen:
+            return None
+        if seen == _print(self._bundle.files):  # the change was taken back
+            self._seen, self._refusal, self._stale = seen, None, None
+            return None
+        now = datetime.fromtimestamp(self._now(), UTC)
+        admitted = admit(files, trust=self._trust, dev=self._dev, now=now, previous=self._bundle)
+        return self._refuse(admitted, seen) if isinstance(admitted, Refusal) else admitted
+
+    def _refuse(self, refusal: Refusal, seen: bytes | None) -> Refusal | None:
+        """Note a refusal; return it the first time, so that one change makes one alarm."""
+        known = self._refusal is not None and self._refusal == refusal
+        if self._refusal is None:
+            self._refused_at = self._now()
+        self._refusal = refusal
+        self._seen = seen if seen is not None else self._seen
+        return None if known else refusal
+
+    def activate(self, bundle: Bundle) -> None:
+        """Put a prepared bundle in force for every exchange that begins from now on."""
+        self._bundle = bundle
+        self._seen = _print(bundle.files)
+        self._refusal, self._stale = None, None
+
+
+def _print(files: Mapping[str, bytes]) -> bytes:
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
+    return digest.digest()
+
+
+def _sync(folder: Path) -> None:
+    """Make a new name in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class BundleArchive:
+    """Every bundle that was ever in force, by digest, so that the policy of any past entry can be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, bundle: Bundle) -> Path:
+        """Write the bundle's files below its digest; durable before it returns. Keeping one again changes nothing."""
+        place = self._place(bundle.digest)
+        if place.is_dir():
+            return place
+        self._folder.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=".new-", dir=self._folder))
+        for name, data in bundle.files.items():
+            path = part / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        try:
+            # A crash before this line leaves a hidden folder that nothing reads.
+            part.rename(place)
+        except OSError:
+            shutil.rmtree(part)
+            if not place.is_dir():
+                raise
+        _sync(self._folder)
+        return place
+
+    def read(self, digest: str) -> Bundle:
+        """Return a bundle as it was. Raises `PolicyFileError` when it is not there or no longer has this digest.
+
+        Signatures are not asked again: they were when it was activated, and keys may have been revoked since.
+        """
+        files = load_folder(self._place(digest))
+        lock = locks.read_lock(files.get(locks.FILE, b""))
+        reading = read(files)
+        settle([*reading.problems, *locks.check_digests(lock, reading.digests)])
+        if lock.digest != digest or reading.bundle is None:
+            raise PolicyFileError(f"expected the bundle {digest}, found {lock.digest}", file=locks.FILE, line=1)
+        return replace(reading.bundle, digest=digest, effective=lock.effective_at or reading.bundle.effective)
+
+    def digests(self) -> tuple[str, ...]:
+        """Return the digests of all bundles that are kept."""
+        if not self._folder.is_dir():
+            return ()
+        names = sorted(path.name for path in self._folder.iterdir() if path.is_dir())
+        return tuple(f"sha256:{name.removeprefix('sha256-')}" for name in names if name.startswith("sha256-"))
+
+    def _place(self, digest: str) -> Path:
+        if _DIGEST.fullmatch(digest) is None:
+            raise PolicyFileError("expected a digest, sha256: and 64 hex digits", file=str(self._folder), line=1)
+        return self._folder / digest.replace(":", "-")
 
 
 def copy_policies(folder: Path) -> tuple[Path, ...]:

@@ -213,7 +213,8 @@ class Writer:
             raise LedgerStateError(
                 f"expected {head.origin} to have at least {known.size} entries, found {head.size}: it was rolled back"
             )
-        if known.size and self.storage.batch_root(known.log_id, known.size) != known.root:
+        then = head.root if head.size == known.size else self.storage.batch_root(known.log_id, known.size)
+        if known.size and then != known.root:
             raise LedgerStateError(
                 f"expected the root that was seen at size {known.size}, found another: it was forked"
             )
