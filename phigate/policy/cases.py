@@ -27,7 +27,7 @@ APP: Final = "case"
 # (type, operator, value) -> value after the operator; None: no operators at hand, such cases are skipped.
 Transformer = Callable[[EntityType, Operator, str], str]
 
-_KEYS: Final = ("name", "at", "regimes", "app", "given", "expect", "transform", "text", "lang")
+KEYS: Final = ("name", "at", "regimes", "app", "given", "expect", "transform", "text", "lang")
 _GIVEN: Final = (
     "findings", "purpose", "tags", "flags", "attachments", "detection", "only", "error_in", "endpoint", "inherited",
 )  # fmt: skip
@@ -68,7 +68,7 @@ def run(bundle: Bundle, *, transformer: Transformer | None = None) -> tuple[Resu
 
 def run_one(bundle: Bundle, case: Case, *, transformer: Transformer | None = None) -> Result:
     """Run one case."""
-    body = _known(case, case.body, _KEYS, "case")
+    body = _known(case, case.body, KEYS, "case")
     if "text" in body:
         return Result(case, Outcome.SKIPPED)
     if "transform" in body:

@@ -19,7 +19,7 @@ from phigate.errors import PolicyFileError, SettingsError
 from phigate.policy import lock as locks
 from phigate.policy.bundle import Bundle
 from phigate.policy.fields import settle
-from phigate.policy.gate import Refusal, admit
+from phigate.policy.gate import Refusal, admit, first_error
 from phigate.policy.lint import of_error
 from phigate.policy.load import load, read
 from phigate.policy.lock import Lock, TrustedKey
@@ -147,11 +147,20 @@ class FolderBundles:
         self._now = now
         files = load_folder(folder)
         self._seen = _print(files)
-        self._bundle = load(files, trust=self._trust, dev=dev)
+        self._bundle = self._first(files)
         self._shadow = load(load_folder(shadow), trust=self._trust, dev=dev) if shadow is not None else None
         self._refusal: Refusal | None = None
         self._refused_at = 0.0
         self._stale: Bundle | None = None
+
+    def _first(self, files: Mapping[str, bytes]) -> Bundle:
+        now = datetime.fromtimestamp(self._now(), UTC)
+        admitted = admit(dict(files), trust=self._trust, dev=self._dev, now=now, previous=None)
+        if isinstance(admitted, Bundle):
+            return admitted
+        if not admitted.problems:
+            raise PolicyFileError(admitted.says(), file=str(self._folder), line=1)
+        raise first_error(admitted)
 
     def current(self) -> Bundle:
         """Return the bundle for an exchange that begins now."""
