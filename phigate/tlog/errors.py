@@ -2,8 +2,9 @@
 
     TlogError
     ├── FormatError      bytes that are not what the format says; the same for everybody who reads them
+    ├── IncompleteError  something that is needed is not there; nothing can be said either way
     └── CheckError       well-formed evidence that does not check: a hash, a proof or a signature
-        └── ForkError    two heads that one honest log cannot both have signed
+        └── GapError     an entry that should stand at an index does not
 
 The gateway maps `TlogError` to `phigate.errors.VerificationError` where it meets one.
 Messages are lower case and say what was expected and what was found.
@@ -24,9 +25,13 @@ class CheckError(TlogError):
     """The evidence is well-formed and does not check."""
 
 
-class ForkError(CheckError):
-    """Two signed heads of one log contradict each other; ``heads`` holds both, as transferable proof."""
+class IncompleteError(TlogError):
+    """Evidence that is needed is not there."""
 
-    def __init__(self, message: str, *, heads: tuple[bytes, bytes]) -> None:
+
+class GapError(CheckError):
+    """The entry of an index is not there, though later ones or the head say that it was."""
+
+    def __init__(self, message: str, *, index: int) -> None:
         super().__init__(message)
-        self.heads = heads
+        self.index = index

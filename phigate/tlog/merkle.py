@@ -85,6 +85,16 @@ class Frontier:
             node = node_hash(left, node)
         return node
 
+    def root_before(self, right: bytes) -> bytes:
+        """Return the root of this tree continued by a tree whose root is ``right``.
+
+        That tree must have no more leaves than the smallest subtree here.
+        """
+        _check_hash(right, "root hash")
+        for left in reversed(self._roots):
+            right = node_hash(left, right)
+        return right
+
     def copy(self) -> Frontier:
         """Return one that grows on its own."""
         return Frontier(self._size, self._roots)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from phigate.tlog.errors import CheckError, FormatError
+from phigate.tlog.errors import FormatError
 from phigate.tlog.merkle import HASH_BYTES, MAX_SIZE, NodeReader, TreeSize, node_hash
 
 HEIGHT: Final = 8
@@ -155,16 +155,36 @@ def decode_bundle(data: bytes, *, width: int) -> tuple[bytes, ...]:
     return tuple(entries)
 
 
-def check_parents(size: TreeSize, read: TileReader) -> None:
-    """Check that each hash of levels 1 and up is the root of the full tile under it. Raises `CheckError` with a path.
+class UpperTiles:
+    """Checks the tiles of level 1 and up of a tree that is walked from left to right; keeps one row a level.
 
-    Level 0 is checked against the entries by whoever reads those.
+    ``read`` returns None for a tile that is not kept, which is no contradiction. ``wrong`` is told each tile that does
+    not hold the roots of the tiles under it.
     """
-    for level in range(1, MAX_LEVEL + 1):
-        count = size >> HEIGHT * level
-        for index in range(-(-count // WIDTH)):
-            tile = tile_at(level, index, size)
-            for at, expected in enumerate(split_hashes(read(tile), width=tile.width)):
-                child = TileID(level - 1, (index << HEIGHT) + at)
-                if tile_root(read(child)) != expected:
-                    raise CheckError(f"{child.path} does not hash to its place in {tile.path}")
+
+    def __init__(self, read: Callable[[TileID], bytes | None], wrong: Callable[[TileID], None]) -> None:
+        self._read = read
+        self._wrong = wrong
+        self._rows: list[list[bytes]] = [[] for _ in range(MAX_LEVEL + 1)]
+        self._done = [0] * (MAX_LEVEL + 1)
+
+    def push(self, root: bytes, level: int = 1) -> None:
+        """Take the root of the next full tile of the level below ``level``."""
+        row = self._rows[level]
+        row.append(root)
+        if len(row) == WIDTH:
+            self._compare(TileID(level, self._done[level]), row)
+            self._done[level] += 1
+            self._rows[level] = []
+            self.push(subtree(row, HEIGHT, 0), level + 1)
+
+    def finish(self) -> None:
+        """Compare the tiles at the right edge, which are not full."""
+        for level, row in enumerate(self._rows):
+            if row:
+                self._compare(TileID(level, self._done[level], len(row)), row)
+
+    def _compare(self, tile: TileID, row: Sequence[bytes]) -> None:
+        kept = self._read(tile)
+        if kept is not None and kept != b"".join(row):
+            self._wrong(tile)

@@ -258,6 +258,12 @@ def test_a_frontier_that_does_not_fit_its_size_is_refused() -> None:
         full.append(EMPTY_ROOT)
 
 
+@given(st.integers(0, 9), st.integers(1, 8))
+def test_a_tree_is_continued_by_one_that_is_no_larger_than_its_smallest_subtree(blocks: int, more: int) -> None:
+    data = entries(blocks * 8 + more)
+    assert frontier(data[: blocks * 8]).root_before(naive.mth(data[blocks * 8 :])) == naive.mth(data)
+
+
 def test_a_copy_grows_on_its_own() -> None:
     grown = frontier(entries(3))
     other = grown.copy()

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phigate.tlog.checkpoint import SignedCheckpoint
-from phigate.tlog.errors import CheckError, FormatError
+from phigate.tlog.errors import FormatError
 from phigate.tlog.merkle import (
     Frontier,
     TreeSize,
@@ -20,12 +20,13 @@ from phigate.tlog.merkle import (
 )
 from phigate.tlog.tile import (
     TileID,
+    UpperTiles,
     bundles_of,
-    check_parents,
     decode_bundle,
     encode_bundle,
     node_reader,
     split_hashes,
+    subtree,
     tile_at,
     tile_root,
     tiles_of,
@@ -190,14 +191,27 @@ def test_a_tile_of_another_width_is_refused() -> None:
         tile_root(b"x" * 32)
 
 
-def test_upper_tiles_are_checked_against_the_tiles_below() -> None:
-    check_parents(TreeSize(700), reader(TILES))
-    check_parents(TreeSize(0), reader({}))
-    for path in ("tile/0/001", "tile/1/000.p/2"):
-        stored = dict(TILES)
-        stored[path] = stored[path][:-1] + bytes([stored[path][-1] ^ 1])
-        with pytest.raises(CheckError, match=r"tile/0/001 does not hash to its place in tile/1/000\.p/2"):
-            check_parents(TreeSize(700), reader(stored))
+def walk(stored: dict[str, bytes], *, full: int) -> list[str]:
+    """Feed a tree of so many full tiles, all of the same leaves; return the paths that are wrong."""
+    wrong: list[str] = []
+    upper = UpperTiles(lambda tile: stored.get(tile.path), lambda tile: wrong.append(tile.path))
+    for _ in range(full):
+        upper.push(SAME)
+    upper.finish()
+    return wrong
+
+
+SAME = naive.leaf(b"")
+
+
+def test_upper_tiles_are_compared_to_the_tiles_below() -> None:
+    above = subtree([SAME] * 256, 8, 0)
+    stored = {"tile/1/000": SAME * 256, "tile/1/001.p/3": SAME * 3, "tile/2/000.p/1": above}
+    assert walk(stored, full=259) == []
+    assert walk({}, full=259) == []
+    for path in stored:
+        assert walk({**stored, path: stored[path][:-1] + b"?"}, full=259) == [path]
+    assert walk(dict.fromkeys(stored, b""), full=259) == list(stored)
 
 
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=9))
