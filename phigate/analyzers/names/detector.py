@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 from phigate.analyzers.layers import View
+from phigate.analyzers.names.decode import BALANCED, RECALL, tagged
 from phigate.analyzers.names.gazetteer import find_listed
 from phigate.analyzers.names.lexicon import load
 from phigate.analyzers.names.merge import merge
+from phigate.analyzers.names.tagger import Tagger
 from phigate.analyzers.names.titles import find_titled
 from phigate.analyzers.names.words import WordReader
 from phigate.finding import Finding
 
 
 class NameDetector:
-    """Finds names of people, places and organisations in seven languages. Keeps no text between calls."""
+    """Finds names of people, places and organisations in seven languages. Keeps no text between calls.
 
-    def __init__(self) -> None:
+    Without weights (``weights=None``) the lists and the rules work alone.
+    """
+
+    def __init__(self, weights: bytes | None) -> None:
         self._lexicon = load()
         self._reader = WordReader(self._lexicon)
+        self._tagger = Tagger(weights) if weights is not None else None
 
     def find(self, view: View) -> list[Finding]:
         """Return findings with offsets into ``view.shadow``, in order; never raises on any text."""
@@ -28,4 +36,13 @@ class NameDetector:
         if not len(words):
             return []
         spans = [*find_titled(words, self._lexicon), *find_listed(words, self._lexicon)]
-        return merge(words, spans, recall=recall)
+        chances = self._tagger.chances(words) if self._tagger else None
+        if chances is not None:
+            spans += tagged(words, chances, RECALL if recall else BALANCED)
+        return merge(words, spans, chances, recall=recall)
+
+
+def shipped_weights() -> bytes | None:
+    """Return the weights that ship with this build, or None where the file is missing."""
+    path = files("phigate.analyzers").joinpath("data", "tagger.npz")
+    return path.read_bytes() if path.is_file() else None

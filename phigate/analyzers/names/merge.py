@@ -1,33 +1,49 @@
-"""Layer L5 for names: the spans of all rules and of the tagger become findings that do not overlap within a kind."""
+"""Layer L5 for names: rules and tagger vouch for each other, and their spans become findings.
+
+A title or a label stands by itself. A run of the gazetteer stands by itself when it is long and known, else it needs
+some chance from the tagger; so does a span of the tagger that the lists know nothing of. Without weights the
+gazetteer's own scores decide.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
+from phigate.analyzers.names.decode import PERSON
+from phigate.analyzers.names.tagger import Floats
 from phigate.analyzers.names.titles import NameSpan
 from phigate.analyzers.names.words import Words
 from phigate.finding import EntityType, Finding
 
 _PEOPLE: Final = frozenset({EntityType.PERSON, EntityType.RELATIVE_NAME, EntityType.CLINICIAN_NAME})
-_BAR: Final = 0.4
+_BAR: Final = 0.4  # without a tagger
 _BAR_RECALL: Final = 0.2
+# Score of the gazetteer -> chance of the tagger that it needs, the surest first.
+_NEEDED: Final = ((0.75, 0.0), (0.5, 0.04), (0.4, 0.1), (0.3, 0.2), (0.2, 0.35))
 
 
-def merge(words: Words, spans: Sequence[NameSpan], *, recall: bool) -> list[Finding]:
-    """Join overlapping spans of one kind; the surest rule names the result."""
-    bar = _BAR_RECALL if recall else _BAR
-    kept = [span for span in spans if span.score >= bar]
-    bodies = [span for span in kept if span.entity_type is EntityType.ORGANIZATION]
+def merge(words: Words, spans: Sequence[NameSpan], chances: Floats | None, *, recall: bool) -> list[Finding]:
+    """Choose among spans and join those that overlap within one kind; the surest rule names the result."""
+    kept = [span for span in spans if _stands(span, chances, recall=recall)]
+    bodies = [span for span in kept if span.entity_type is EntityType.ORGANIZATION and span.rule == "body"]
     groups: dict[str, list[NameSpan]] = {}
     for span in kept:
         kind = "person" if span.entity_type in _PEOPLE else str(span.entity_type)
-        inside = any(b.first <= span.first and span.last <= b.last for b in bodies)
-        if kind == "person" and span.rule == "gazetteer" and inside:
+        inside = any(body.first <= span.first and span.last <= body.last for body in bodies)
+        if kind == "person" and span.rule in {"gazetteer", "tagger"} and inside:
             continue  # a hospital that bears a person's name
         groups.setdefault(kind, []).append(span)
-    found = [finding for group in groups.values() for finding in _joined(words, group)]
-    return sorted(found)
+    return sorted(finding for group in groups.values() for finding in _joined(words, group))
+
+
+def _stands(span: NameSpan, chances: Floats | None, *, recall: bool) -> bool:
+    if span.rule != "gazetteer":
+        return span.score >= (_BAR_RECALL if recall else _BAR)
+    if chances is None:
+        return span.score >= (_BAR_RECALL if recall else _BAR)
+    needed = next((chance for score, chance in _NEEDED if span.score >= score), 1.0)
+    return float(chances[span.first : span.last + 1, PERSON].max()) >= (needed / 4 if recall else needed)
 
 
 def _joined(words: Words, group: list[NameSpan]) -> list[Finding]:
@@ -49,6 +65,6 @@ def _finding(words: Words, members: list[NameSpan]) -> Finding:
         start=words.tokens.starts[members[0].first],
         end=words.tokens.ends[max(item.last for item in members)],
         entity_type=best.entity_type,
-        score=max(item.score for item in members),
+        score=round(max(item.score for item in members), 3),
         source=f"names:{best.rule}",
     )

@@ -99,11 +99,12 @@ class WordReader:
         if len(known) > _CACHE_WORDS:
             known.clear()
         for word in set(tokens.words).difference(known):
-            known[word] = self._look_up(word)
+            known[word] = self.look_up(word)
         facts = [known[word] for word in tokens.words]
         folded, flags, cases, common = (list(column) for column in zip(*facts, strict=True)) if facts else ([],) * 4
         return Words(tokens, folded, flags, cases, common, language_bits(lang))
 
-    def _look_up(self, word: str) -> tuple[str, int, int, int]:
+    def look_up(self, word: str) -> tuple[str, int, int, int]:
+        """Return folded form, flags, case and common bits of one word."""
         folded = fold(word)
         return folded, self._lexicon.flags.get(folded, 0), case_of(word), self._lexicon.common.get(folded, 0)

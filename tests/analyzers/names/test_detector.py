@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.analyzers.names.detector import NameDetector
+from phigate.analyzers.names.detector import NameDetector, shipped_weights
 from phigate.finding import EntityType
 
-_DETECTOR = NameDetector()
+_DETECTOR = NameDetector(shipped_weights())
 _PEOPLE = {EntityType.PERSON, EntityType.RELATIVE_NAME, EntityType.CLINICIAN_NAME}
 
 

@@ -1,0 +1,123 @@
+"""Layer L3: the trained tagger, run in NumPy. Weights lie in data/tagger.npz (docs/model-card.md)."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from phigate.analyzers.names.features import GAP, LABELS, rows_of
+from phigate.analyzers.names.words import Words
+
+Floats = npt.NDArray[np.float32]
+
+_CACHE_WORDS: Final = 16_384
+_BLOCK: Final = 1024  # tokens worked out at once; neighbours within sight are worked out with them
+_DILATIONS: Final = (1, 2, 4, 1)
+_SIGHT: Final = sum(_DILATIONS)
+
+
+class Tagger:
+    """Gives every token the chance of each label. Keeps no text; remembers single words, and forgets them when full."""
+
+    def __init__(self, weights: bytes) -> None:
+        with np.load(BytesIO(weights)) as arrays:
+            stored = {name: arrays[name].astype(np.float32) for name in arrays.files if name != "rows_weight"}
+            self._rows: npt.NDArray[np.float16] = arrays["rows_weight"]
+        self._project = np.ascontiguousarray(stored["project_weight"].T)
+        self._bias = stored["project_bias"]
+        # A convolution is one product: the three taps side by side, (3 * hidden, hidden).
+        self._taps = [
+            np.ascontiguousarray(np.concatenate([stored[f"convolutions_{k}_weight"][:, :, tap].T for tap in range(3)]))
+            for k in range(len(_DILATIONS))
+        ]
+        self._tap_biases = [stored[f"convolutions_{k}_bias"] for k in range(len(_DILATIONS))]
+        self._output = np.ascontiguousarray(stored["output_weight"].T)
+        self._output_bias = stored["output_bias"]
+        self._gaps: Floats = self._rows[GAP : GAP + 4].astype(np.float32) @ self._project
+        self._known: dict[str, int] = {}
+        self._vectors: Floats = np.empty((_CACHE_WORDS, self._project.shape[1]), dtype=np.float32)
+
+    def chances(self, words: Words) -> Floats:
+        """Return (tokens, 1 + labels): the chance of nothing, then of each of `LABELS`."""
+        size = len(words)
+        parts = []
+        for start in range(0, size, _BLOCK):
+            left, right = max(0, start - _SIGHT), min(size, start + _BLOCK + _SIGHT)
+            block = self._run(self._inputs(words, left, right))
+            parts.append(block[start - left : start - left + _BLOCK])
+        return np.concatenate(parts) if parts else np.empty((0, 1 + len(LABELS)), dtype=np.float32)
+
+    def _inputs(self, words: Words, left: int, right: int) -> Floats:
+        surfaces = words.tokens.words[left:right]
+        known = self._known
+        new = set(surfaces).difference(known)
+        if new:
+            if len(known) + len(new) > _CACHE_WORDS:
+                known.clear()
+                new = set(surfaces)
+            self._learn(words, left, right, new)
+        state = self._vectors[[known[word] for word in surfaces]]
+        state += self._gaps[_gaps(words, left, right)]
+        return np.maximum(state, 0.0, out=state)
+
+    def _learn(self, words: Words, left: int, right: int, new: set[str]) -> None:
+        """Work out the vectors of words not seen before."""
+        at = {words.tokens.words[index]: index for index in range(left, right)}
+        for word in sorted(new):
+            index = at[word]
+            rows = [
+                row
+                for _, row in rows_of(
+                    word, words.folded[index], words.flags[index], words.cases[index], words.common[index]
+                )
+            ]
+            summed = self._rows[rows].sum(axis=0, dtype=np.float32)
+            place = len(self._known)
+            self._vectors[place] = summed @ self._project + self._bias
+            self._known[word] = place
+
+    def _run(self, state: Floats) -> Floats:
+        size, hidden = state.shape
+        pad = max(_DILATIONS)
+        padded = np.zeros((size + 2 * pad, hidden), dtype=np.float32)
+        for dilation, taps, bias in zip(_DILATIONS, self._taps, self._tap_biases, strict=True):
+            padded[pad : pad + size] = state
+            window = np.concatenate(
+                [padded[pad + shift : pad + shift + size] for shift in (-dilation, 0, dilation)], axis=1
+            )
+            change = window @ taps
+            change += bias
+            state += np.maximum(change, 0.0, out=change)
+        return _softmax(state @ self._output + self._output_bias)
+
+
+def _gaps(words: Words, left: int, right: int) -> list[int]:
+    """Return what stands before each token: 0 nothing, 1 a space, 2 a line break or the beginning, 3 a tab."""
+    text, starts, ends = words.tokens.text, words.tokens.starts, words.tokens.ends
+    found = []
+    last = ends[left - 1] if left else -1
+    for index in range(left, right):
+        start = starts[index]
+        if start == last:
+            found.append(0)
+        elif last >= 0 and start == last + 1 and text[last] == " ":
+            found.append(1)
+        else:
+            between = text[max(last, 0) : start]
+            found.append(2 if last < 0 or "\n" in between else 3 if "\t" in between else 1)
+        last = ends[index]
+    return found
+
+
+def _softmax(scores: Floats) -> Floats:
+    """Return chances, B and I of a label added."""
+    scores -= scores.max(axis=1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= scores.sum(axis=1, keepdims=True)
+    joined = np.empty((scores.shape[0], 1 + len(LABELS)), dtype=np.float32)
+    joined[:, 0] = scores[:, 0]
+    joined[:, 1:] = scores[:, 1::2] + scores[:, 2::2]
+    return joined
