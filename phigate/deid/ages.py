@@ -47,7 +47,7 @@ def age90(text: str) -> str | None:
         return None
     if all(age.years <= _OLDEST for age in ages):
         return text
-    if len(ages) > 1:
+    if len(ages) > 1 or not ages[0].in_years:
         return _TOP  # 93 years and 4 months: the rest would say more than the class
     return text[: ages[0].start] + _TOP + text[ages[0].end :]
 
@@ -56,7 +56,7 @@ def band5(text: str) -> str | None:
     """Return ``text`` with its age as a band of five years, unchanged where it is such a band already."""
     if (match := _BAND.match(text)) and len(_ages(text)) == 2:
         low, high = int(match[1]), int(match[2])
-        return text if low % 5 == 0 and high == low + 4 else None
+        return text if low % 5 == 0 and high == low + 4 <= _OLDEST else None
     ages = _ages(text)
     years = [age for age in ages if age.in_years]
     if not ages or len(years) > 1 or any(age.years > _LONGEST_LIFE for age in ages):

@@ -146,7 +146,7 @@ def _distances(tokens: list[Entry], today: date | None) -> dict[str, str]:
     days: dict[str, date] = {}
     for entry in tokens:
         if entry.entity_type is EntityType.DATE:
-            parsed = dates.parse(entry.surface, lang=entry.lang, today=today)
+            parsed = dates.parse(entry.surface, dates.Reading(entry.lang, today))
             if parsed is not None and parsed.whole is not None:
                 days[entry.value.key] = parsed.whole
     if len(days) < 2:

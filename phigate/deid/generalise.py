@@ -49,18 +49,22 @@ def _keep(_type: EntityType, value: str, _lang: str, _params: Params) -> str | N
     return value
 
 
-def _year(_type: EntityType, value: str, lang: str, params: Params) -> str | None:
-    found = dates.years(value, lang=lang, today=params.today)
+def _year(entity_type: EntityType, value: str, lang: str, params: Params) -> str | None:
+    found = dates.years(value, _reading(entity_type, lang, params))
     if found is None or len(found) > 2 or found[0] < dates.oldest_year(params.today):
         return None
     return "-".join(str(year) for year in found)
+
+
+def _reading(entity_type: EntityType, lang: str, params: Params) -> dates.Reading:
+    return dates.Reading(lang, params.today, birth=entity_type is EntityType.DOB)
 
 
 def _shifted(entity_type: EntityType, value: str, lang: str, params: Params) -> str | None:
     """Move the date, one-way. Without a subject, or where no whole day is named, the year alone stays."""
     if params.subject and params.shift_key:
         days = shift.days(params.subject, key=params.shift_key, most=params.shift_days)
-        moved = shift.moved(value, days, lang=lang, today=params.today)
+        moved = shift.moved(value, days, _reading(entity_type, lang, params))
         if moved is not None:
             return moved
     return _year(entity_type, value, lang, params)

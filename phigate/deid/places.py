@@ -27,7 +27,7 @@ _BR: Final = (
     "SP São Paulo|SE Sergipe|TO Tocantins"
 )
 # A name that is also a city: as a bare value it may be the city, so only its code, or a longer value, tells.
-_CITY_TOO: Final = frozenset({"new york", "washington", "rio de janeiro", "são paulo", "sao paulo"})
+_CITY_TOO: Final = frozenset({"new york", "washington", "rio de janeiro", "são paulo"})
 _COUNTRIES: Final = (
     "united states|united states of america|usa|us|u.s.|u.s.a.|estados unidos|eua|états-unis|etats-unis|"
     "vereinigte staaten|stati uniti|verenigde staten|brazil|brasil|brésil|brasilien|brasile|brazilië|portugal|"
@@ -59,7 +59,7 @@ _BR_CODES: Final = frozenset(_states(_BR).values())
 _LARGE: Final = frozenset(fold(name) for name in _COUNTRIES.split("|"))
 _BOTH_MEANINGS: Final = frozenset(fold(name) for name in _CITY_TOO)
 # City, ST or City - UF or City/UF, with or without a postal code after it: the code in capitals is the state.
-_CODE_AT_END: Final = re.compile(r"(?:,|/|\s-|\()\s*([A-Z]{2})\)?(?:[\s,]+\d{5}(?:-\d{3,4})?)?\s*\.?$")
+_CODE_AT_END: Final = re.compile(r"[,/(\-]\s*([A-Z]{2})\)?(?:[\s,]+\d{5}(?:-\d{3,4})?)?\s*\.?$")
 _NAME_AT_END: Final = re.compile(r"[,/(]\s*([^\W\d_][^,/()\d]*?)\)?\s*\.?$")
 
 _CEP_STATES: Final = (

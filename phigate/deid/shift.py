@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import date, timedelta
+from datetime import timedelta
 
 from phigate.deid import dates
 
@@ -18,9 +18,9 @@ def days(subject: bytes, *, key: bytes, most: int) -> int:
     return place - most if place < most else place - most + 1
 
 
-def moved(value: str, offset: int, *, lang: str, today: date | None) -> str | None:
+def moved(value: str, offset: int, reading: dates.Reading) -> str | None:
     """Return the day ``offset`` days later as YYYY-MM-DD, or None where ``value`` is not one whole day."""
-    parsed = dates.parse(value, lang=lang, today=today)
+    parsed = dates.parse(value, reading)
     day = parsed.whole if parsed is not None else None
     if day is None:
         return None
