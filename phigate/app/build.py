@@ -87,6 +87,8 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.callback(parts.held.close)
+            stack.callback(parts.app_keys.close)
             for part in (ledger, parts.analyzer, parts.onprem, parts.external, tally):
                 await part.start()
                 stack.push_async_callback(part.close)

@@ -18,6 +18,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from phigate.cli.demo import Answer, Check, Example
 
+_SHOWN = ("mode", "purpose", "found", "operators", "rules", "residual", "status", "tokens")
 _OUT = Console(highlight=False, soft_wrap=False)
 
 
@@ -46,8 +47,8 @@ def example(number: int, shown: Example, answer: Answer, got: Mapping[str, Seque
         table.add_row(label, escape(bodies) if bodies else "[dim]nothing[/dim]")
     table.add_row("the app got", escape(answer.text))
     table.add_row("decision", _decision(answer))
-    record = answer.headers.get("x-phigate-record", "")
-    table.add_row("ledger", _entries(site, record) if record else "[red]no record[/red]")
+    rid = answer.headers.get("x-request-id", "")
+    table.add_row("ledger", _entries(site, rid) if rid else "[red]no record[/red]")
     _OUT.print(table)
 
 
@@ -111,11 +112,10 @@ def _decision(answer: Answer) -> str:
     )
 
 
-def _entries(site: Path, record: str) -> str:
+def _entries(site: Path, rid: str) -> str:
     """Return what the entries of one exchange say, read back by the command an auditor uses."""
-    index = record.rpartition("#")[2]
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "phigate", "ledger", "show", index, "--exchange", "--json", "--config", str(site)],
+        [sys.executable, "-m", "phigate", "ledger", "show", "--rid", rid, "--json", "--config", str(site)],
         check=False,
         capture_output=True,
         text=True,
@@ -123,12 +123,8 @@ def _entries(site: Path, record: str) -> str:
     if done.returncode != 0:
         return f"[red]{escape(done.stderr.strip())}[/red]"
     rows = []
-    for entry in json.loads(done.stdout):
-        fields = entry["record"]
-        facts = {
-            k: fields[k] for k in ("mode", "purpose", "found", "operators", "rules", "status", "tokens") if k in fields
-        }
-        rows.append(
-            f"#{entry['index']} {fields['kind']}  {yaml.safe_dump(facts, default_flow_style=True, width=400).strip()}"
-        )
+    for line in done.stdout.splitlines():
+        fields = json.loads(line)
+        facts = {name: fields[name] for name in _SHOWN if name in fields}
+        rows.append(f"{fields['kind']}: {yaml.safe_dump(facts, default_flow_style=True, width=4000).strip()}")
     return escape("\n".join(rows))

@@ -54,7 +54,7 @@ def gateway(folder: Path, *, upstream_port: int, workers: int) -> Iterator[tuple
     site = write_site(folder, port=port, endpoints=endpoints, external_key="bench", development=True, workers=workers)
     _lift_limits(site.parent)
     made = subprocess.run(
-        [sys.executable, "-m", "phigate", "keys", "create", "--app", "in-house", "--config", str(site), "--json"],
+        [sys.executable, "-m", "phigate", "keys", "create", "--app", "in-house", "--config", str(site)],
         check=True,
         capture_output=True,
         text=True,
@@ -66,7 +66,7 @@ def gateway(folder: Path, *, upstream_port: int, workers: int) -> Iterator[tuple
         try:
             _wait(port)
             time.sleep(1)
-            yield port, str(json.loads(made.stdout)["key"]), process.pid
+            yield port, made.stdout.strip(), process.pid
         finally:
             process.terminate()
             process.wait()
