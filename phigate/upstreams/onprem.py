@@ -19,7 +19,7 @@ from phigate.policy.bundle import Destination
 from phigate.policy.decision import DestinationKind
 from phigate.ports import Metrics, UpstreamReply
 from phigate.upstreams.breaker import Tolerance
-from phigate.upstreams.reply import ReplyLimits, Timeouts
+from phigate.upstreams.reply import NOTHING_SENT, ReplyLimits, Timeouts
 from phigate.upstreams.server import ModelServer, Place
 
 _PROBE_EVERY_S: Final = 5.0
@@ -89,7 +89,7 @@ class OnPremServers:
             server = self._server(destination)
         except SettingsError as problem:
             # `start` refuses such a destination; a bundle that came later may bring one.
-            raise UnavailableError(str(problem), code="upstream_settings") from None
+            raise UnavailableError(str(problem), code="upstream_settings", sent=NOTHING_SENT) from None
         return await server.call(path, body, stream=stream)
 
     def _server(self, destination: Destination) -> ModelServer:

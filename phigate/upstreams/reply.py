@@ -9,6 +9,7 @@ from typing import Final
 
 from phigate.errors import BadReplyError, PeerError, UnavailableError
 
+NOTHING_SENT: Final = (0, b"")
 # Statuses that speak of the request itself. The app made the mistake and gets the server's own words back, for they
 # can only repeat what this app sent.
 _OF_THE_REQUEST: Final = frozenset({400, 413, 422})

@@ -29,6 +29,7 @@ from phigate.upstreams.address import InsideResolver, as_literal, is_inside
 from phigate.upstreams.breaker import Breaker, Tolerance
 from phigate.upstreams.events import ReplyEvents
 from phigate.upstreams.reply import (
+    NOTHING_SENT,
     ReplyLimits,
     Timeouts,
     check_head,
@@ -186,7 +187,9 @@ class ModelServer:
                         url, data=body, headers=headers, allow_redirects=False, trace_request_ctx=used_before
                     )
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-                raise UnavailableError(f"`{self.place.name}` cannot be reached", code="upstream_unreachable") from None
+                raise UnavailableError(
+                    f"`{self.place.name}` cannot be reached", code="upstream_unreachable", sent=NOTHING_SENT
+                ) from None
             except TimeoutError:
                 raise UnavailableError(f"`{self.place.name}` did not answer in time", code="upstream_timeout") from None
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError):
@@ -254,6 +257,7 @@ class ModelServer:
             f"`{self.place.name}` failed several times and is left alone for a moment",
             code="upstream_open",
             retry_after_s=max(1, round(wait_s + 0.5)),
+            sent=NOTHING_SENT,
         )
 
     def _headers(self, accept: str) -> dict[str, str]:
