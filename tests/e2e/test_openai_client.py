@@ -78,7 +78,11 @@ def test_an_image_is_answered_by_the_house(home: House) -> None:
     message: Any = [
         {
             "role": "user",
-            "content": [{"type": "text", "text": NOTE}, {"type": "image_url", "image_url": {"url": PIXEL}}],
+            # Text of its own: what was once kept home with an image stays home in later turns, too.
+            "content": [
+                {"type": "text", "text": f"The film of {NOTE}"},
+                {"type": "image_url", "image_url": {"url": PIXEL}},
+            ],
         }
     ]
     raw = home.client().chat.completions.with_raw_response.create(model="gpt-5", messages=message)
