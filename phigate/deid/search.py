@@ -75,17 +75,14 @@ def searchable(folded: str) -> bool:
 
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SHORT_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_NESTING: Final = 4
+_NESTING: Final = 4  # arguments are JSON in JSON; deeper nesting than this is found once a part is decoded
 
 
-def unescaped(text: str, *, levels: int = _NESTING) -> str:
-    """Return serialised JSON with its string escapes undone, ``levels`` deep; pairs of surrogates are joined."""
-    for _ in range(levels):
-        if "\\" not in text:
-            break
-        text = _ESCAPE.sub(_unescape, text)
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+def unescaped(text: str) -> str:
+    """Return serialised JSON with one level of its string escapes undone; pairs of surrogates are joined."""
+    if "\\" not in text:
+        return text
+    return _ESCAPE.sub(_unescape, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -100,11 +97,13 @@ def escaped(text: str) -> str:
 
 
 def in_serialised(text: str, index: ValueIndex) -> set[str]:
-    """Return the keys of values that stand in serialised JSON, as it is or behind its escapes."""
+    """Return the keys of values that stand in serialised JSON, as it is or behind its escapes, at any depth."""
     found: set[str] = set()
-    for form in {text, unescaped(text)}:
-        if index.present(fold(form)):
-            found.update(key for _, key in index.spans(form))
+    for _ in range(_NESTING):
+        if index.present(fold(text)):
+            found.update(key for _, key in index.spans(text))
+        if text == (text := unescaped(text)):
+            break
     return found
 
 

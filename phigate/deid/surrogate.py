@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
+from urllib.parse import unquote
 
 from phigate.finding import EntityType
 from phigate.phi import PHIText
@@ -77,7 +78,8 @@ def literals(texts: Iterable[str]) -> frozenset[tuple[str, int]]:
     for text in texts:
         if any(suspect in text for suspect in _SUSPECTS):
             plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
-            found.update((word.upper(), int(number)) for word, number in _LITERAL.findall(plain))
+            for form in {plain, unquote(plain)} if "%" in plain else {plain}:
+                found.update((word.upper(), int(number)) for word, number in _LITERAL.findall(form))
     return frozenset(pair for pair in found if pair[0] in _LAST_WORDS)
 
 

@@ -71,7 +71,7 @@ class Surroundings:
         text = "".join(self._pending)
         self._pending.clear()
         if self._json:
-            text = unescaped(_QUOTE.sub(lambda m: _STRING_END if m[0] == '"' else m[0], text), levels=1)
+            text = unescaped(_QUOTE.sub(lambda m: _STRING_END if m[0] == '"' else m[0], text))
         self._follow_word(text)
         text = self._carry + text
         unfinished = _UNFINISHED.search(text)
