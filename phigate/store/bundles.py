@@ -71,6 +71,17 @@ def make_lock(files: Mapping[str, bytes], *, effective: str) -> Lock:
     return Lock(effective, digests)
 
 
+def write_lock_file(folder: Path, lock: Lock) -> None:
+    """Replace the lock of a folder at once: a reader sees the old one or the new one."""
+    handle, name = tempfile.mkstemp(prefix=".policy-", dir=folder)
+    with os.fdopen(handle, "wb") as file:
+        file.write(locks.write_lock(lock))
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).chmod(0o644)
+    Path(name).replace(folder / locks.FILE)
+
+
 def write_site(folder: Path, *, endpoints: Mapping[str, str], today: date) -> tuple[Path, ...]:
     """Write a site's own copy of the shipped policies and sign it with the development key; return what was written.
 

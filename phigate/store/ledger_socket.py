@@ -14,11 +14,13 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, Self
 
 from phigate.audit.record import Draft, Kind, Receipt
 from phigate.audit.schema import check
+from phigate.audit.shapes import UUID
 from phigate.errors import LedgerStateError, UnavailableError
 from phigate.store.open import new_id
 
@@ -74,6 +76,32 @@ async def serve_ledger(ledger: AppendingLedger, path: Path) -> AsyncIterator[Non
         _remove(path)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request of a worker."""
+
+    number: int
+    eid: str
+    draft: Draft
+
+
+def _asked(frame: dict[str, Any]) -> _Asked | None:
+    """Read a request; None where it is none. What the draft says is the gate's business."""
+    number, eid, kind, fields, rid, attempt = (
+        frame.get(name) for name in ("n", "eid", "kind", "fields", "rid", "attempt")
+    )
+    if (
+        isinstance(number, int)
+        and UUID.holds(eid)
+        and kind in Kind.__members__.values()
+        and isinstance(fields, dict)
+        and isinstance(rid, str)
+        and isinstance(attempt, int)
+    ):
+        return _Asked(number, str(eid), Draft(Kind(str(kind)), fields, rid, attempt))
+    return None
+
+
 class _Server:
     def __init__(self, ledger: AppendingLedger) -> None:
         self._ledger = ledger
@@ -88,8 +116,8 @@ class _Server:
         tasks: set[asyncio.Task[Any]] = {asyncio.create_task(self._tell_state(writer))}
         self._connections.add(writer)
         try:
-            while (frame := await _read(reader)) is not None:
-                task = asyncio.create_task(self._answer(frame, writer))
+            while (frame := await _read(reader)) is not None and (asked := _asked(frame)) is not None:
+                task = asyncio.create_task(self._answer(asked, writer))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
         finally:
@@ -103,20 +131,19 @@ class _Server:
         for writer in self._connections:
             writer.close()
 
-    async def _answer(self, frame: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        eid = str(frame["eid"])
+    async def _answer(self, asked: _Asked, writer: asyncio.StreamWriter) -> None:
+        eid = asked.eid
         task = self._answers.get(eid)
         if task is None or (task.done() and "error" in task.result()):
             # A task of its own: a worker that goes does not take its entry with it.
-            task = self._answers[eid] = asyncio.create_task(self._append(eid, frame))
+            task = self._answers[eid] = asyncio.create_task(self._append(asked))
             self._forget()
         answer = await asyncio.shield(task)
-        _write(writer, {"n": frame["n"], **answer, **self._state()})
+        _write(writer, {"n": asked.number, **answer, **self._state()})
 
-    async def _append(self, eid: str, frame: dict[str, Any]) -> dict[str, Any]:
-        draft = Draft(Kind(frame["kind"]), frame["fields"], frame["rid"], frame["attempt"])
+    async def _append(self, asked: _Asked) -> dict[str, Any]:
         try:
-            receipt = await self._ledger.append_as(draft, eid=eid)
+            receipt = await self._ledger.append_as(asked.draft, eid=asked.eid)
         except UnavailableError as error:
             return {"error": str(error), "code": error.code}
         return {
