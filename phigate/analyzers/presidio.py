@@ -31,7 +31,7 @@ from phigate.policy.bundle import Bundle
 from phigate.policy.decision import Thresholds
 from phigate.wire.parts import Part, PartKind
 
-BUILD: Final = "phigate-layers/1"
+BUILD: Final = "phigate-layers@1"
 _WORKERS: Final = 4
 _MOST_HUNG: Final = 8
 _GRACE: Final = 1.5  # a thread that overruns its own checks by this factor is hung
@@ -79,7 +79,7 @@ class PresidioAnalyzer:
         bars = self._bars_of(bundle)
         found = await self._run(parts, bundle, recall=False)
         knob = bundle.detector.knob
-        return Analysis(tuple(bars.apply(part, knob) for part in found), f"{BUILD}/{knob}")
+        return Analysis(tuple(bars.apply(part, knob) for part in found), f"{BUILD}+knob-{knob}@1")
 
     async def rescan(self, parts: Sequence[Part], *, bundle: Bundle, thresholds: Thresholds) -> Analysis:
         """Look again with the second set, and report everything from half the lowest threshold on.
@@ -89,7 +89,7 @@ class PresidioAnalyzer:
         found = await self._run(parts, bundle, recall=True)
         floor = thresholds.floor * 0.5
         kept = tuple(replace(part, findings=tuple(f for f in part.findings if f.score >= floor)) for part in found)
-        return Analysis(kept, f"{BUILD}/second")
+        return Analysis(kept, f"{BUILD}+second@1")
 
     async def _run(self, parts: Sequence[Part], bundle: Bundle, *, recall: bool) -> list[PartAnalysis]:
         if not parts:
