@@ -83,7 +83,7 @@ def run_one(bundle: Bundle, case: Case, *, transformer: Transformer | None = Non
         decision = decide(setting.bundle, facts, broken=broken)
     except PhigateError as error:
         return Result(case, Outcome.FAILED, (str(error),), asked=asked)
-    problems = tuple(_differences(case, setting, decision))
+    problems = tuple(differences(case, setting, decision))
     return Result(
         case, Outcome.FAILED if problems else Outcome.PASSED, problems, frozenset(decision.rules) - broken, asked
     )
@@ -218,7 +218,10 @@ def outside(decision: Decision, bundle: Bundle) -> tuple[Mode, tuple[str, ...]]:
     return mode, tuple(sorted(i for i, form in external.items() if form is loosest))
 
 
-def _differences(case: Case, setting: Setting, decision: Decision) -> Iterator[str]:
+def differences(
+    case: Case, setting: Setting, decision: Decision, *, finds: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Yield what a case expected and did not get; ``finds`` are the types that the detector found in its text."""
     expect = _known(case, _mapping(case, case.body.get("expect", {}), "expect"), _EXPECT, "expect")
     if not expect:
         raise _wrong(case, "expect: the case expects nothing")
@@ -232,6 +235,7 @@ def _differences(case: Case, setting: Setting, decision: Decision) -> Iterator[s
         yield f"not_rule: {expect['not_rule']} matched"
     yield from _missing(case, expect, "obligations", decision.obligations)
     yield from _missing(case, expect, "flags", decision.flags)
+    yield from _missing(case, expect, "finds", sorted(finds))
     for name, operator in _mapping(case, expect.get("transform", {}), "expect.transform").items():
         found = decision.operators[EntityType(name)] if name in EntityType.__members__ else decision.unknown_operator
         if operator != found.value:

@@ -103,6 +103,11 @@ def sign(lock: Lock, *, role: str, key: Ed25519PrivateKey) -> Lock:
     return Lock(lock.effective, lock.files, (*others, fresh), lock.effective_at)
 
 
+def without(lock: Lock, role: str) -> Lock:
+    """Return the lock without the signature of a role."""
+    return Lock(lock.effective, lock.files, tuple(s for s in lock.signatures if s.role != role), lock.effective_at)
+
+
 def _message(lock: Lock, role: str) -> bytes:
     return _CONTEXT + role.encode() + b"\n" + lock.body()
 
