@@ -15,7 +15,9 @@ from phigate.analyzers.names.lexicon import (
     CALENDAR,
     EPONYM,
     GIVEN,
+    HEADS_BODY,
     NAME,
+    OPENS_PLACE,
     PARTICLE,
     PLACE,
     PLACE_LARGE,
@@ -30,6 +32,7 @@ from phigate.finding import EntityType
 
 _CAPITAL: Final = frozenset({TITLE, UPPER, MIXED})
 _JOINTS: Final = frozenset({"-", "'", "’"})
+_PLACE_WORDS: Final = 5
 _UNKNOWN_AFTER: Final = 3  # words in no list that may follow a known name
 STRONG, WEAK, UNKNOWN, ORDINARY, INITIAL, JOIN = range(6)
 
@@ -44,13 +47,14 @@ class _Item:
 
 def find_listed(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
     """Yield people, places and bodies that the lists know."""
-    bodies = list(_bodies(words, lexicon))
+    chains = list(_chains(words))
+    bodies = list(_bodies(words, lexicon, chains))
     yield from bodies
     places = list(_places(words, lexicon))
     yield from places
     held = {k for span in bodies for k in range(span.first, span.last + 1)}
     held |= {k for span in places if span.score >= 0.7 for k in range(span.first, span.last + 1)}
-    for chain in _chains(words):
+    for chain in chains:
         for part in _parts(words, chain):
             if not held.issuperset(item.index for item in part if item.kind != JOIN):
                 yield from _person(words, lexicon, part)
@@ -214,18 +218,14 @@ def _is_eponym(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
 
 
 def _places(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
-    size = len(words)
-    for index in range(size):
-        if words.cases[index] not in _CAPITAL:
+    for index, flags in enumerate(words.flags):
+        if not flags & (PLACE | OPENS_PLACE) or words.cases[index] not in _CAPITAL:
             continue
-        folded = words.folded[index]
-        phrases = lexicon.places.get(folded)
-        length, flag = _longest(words, index, phrases) if phrases else (0, 0)
+        length, flag = _longest(words, lexicon, index) if flags & OPENS_PLACE else (0, 0)
         if length:
             kind = EntityType.LOCATION if flag & REGION else EntityType.CITY
             yield NameSpan(index, index + length - 1, kind, 0.75, "place")
             continue
-        flags = words.flags[index]
         if flags & PLACE and not flags & (CALENDAR | BRAND):
             score = _place_score(words, lexicon, index, flags)
             if score:
@@ -233,21 +233,24 @@ def _places(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
                 yield NameSpan(index, index, kind, score, "place")
 
 
-def _longest(words: Words, index: int, phrases: list[tuple[tuple[str, ...], int]]) -> tuple[int, int]:
+def _longest(words: Words, lexicon: Lexicon, index: int) -> tuple[int, int]:
     """Match a place of several words; hyphens, apostrophes and full stops between them count for nothing."""
-    for phrase, flag in phrases:
-        position, matched = index, 0
-        while matched < len(phrase) and position < len(words):
-            if words.folded[position] == phrase[matched]:
-                matched += 1
-            elif words.folded[position] not in {"-", "'", "’", "."}:
-                break
-            if matched < len(phrase) and not words.joined(position):
-                break
-            position += 1
-        if matched == len(phrase) and words.cases[position - 1] in _CAPITAL:
-            return position - index, flag
-    return 0, 0
+    ends: list[int] = []
+    name = ""
+    found = (0, 0)
+    position = index
+    while len(ends) < _PLACE_WORDS and position < len(words):
+        if words.cases[position] != SIGN:
+            ends.append(position)
+            name = f"{name} {words.folded[position]}" if name else words.folded[position]
+            if len(ends) > 1 and name in lexicon.places and words.cases[position] in _CAPITAL:
+                found = (position + 1 - index, lexicon.places[name])
+        elif words.folded[position] not in {"-", "'", "’", "."}:
+            break
+        if not words.joined(position):
+            break
+        position += 1
+    return found
 
 
 def _place_score(words: Words, lexicon: Lexicon, index: int, flags: int) -> float:
@@ -274,11 +277,13 @@ def _place_score(words: Words, lexicon: Lexicon, index: int, flags: int) -> floa
     return 0.6 if flags & (PLACE_LARGE | REGION) else 0.35
 
 
-def _bodies(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
+def _bodies(words: Words, lexicon: Lexicon, chains: list[list[int]]) -> Iterator[NameSpan]:
     """Yield hospitals, schools, firms: a head noun with the capitalised words that follow or precede it."""
-    for chain in _chains(words):
+    for chain in chains:
         end = chain[-1]
         for place, index in enumerate(chain):
+            if not words.flags[index] & HEADS_BODY:
+                continue
             head = words.match(index, lexicon.cues["org_head"].get(words.folded[index], []))
             if head and words.cases[index] in _CAPITAL and index + head - 1 < end:
                 yield NameSpan(index, end, EntityType.ORGANIZATION, 0.7, "body")

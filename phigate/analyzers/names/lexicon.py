@@ -39,6 +39,10 @@ _WORD_SECTIONS: Final = {
     "brand": BRAND,
 }
 
+# Marks that say where to look further, so that most words cost one test.
+ANNOUNCES: Final = 1 << 16  # begins a title, role or label
+OPENS_PLACE: Final = 1 << 17  # begins a place of several words
+HEADS_BODY: Final = 1 << 18  # begins or ends the name of a hospital or another body
 GRAMMAR_SHIFT: Final = 8  # in common.tsv: the same language bits again, for words of grammar
 
 Phrase = tuple[str, ...]
@@ -55,7 +59,7 @@ class Lexicon:
 
     flags: dict[str, int]
     common: dict[str, int]  # word -> language bits in which the project's own sentences use it in lower case
-    places: dict[str, list[tuple[Phrase, int]]]  # first word -> whole phrases of two words or more, longest first
+    places: dict[str, int]  # places of two words or more
     cues: dict[str, dict[str, list[tuple[Phrase, int]]]] = field(
         default_factory=dict
     )  # section -> first word -> phrases
@@ -90,25 +94,29 @@ def phrase_of(cue: str) -> Phrase:
 def load() -> Lexicon:
     """Read every list. About a fifth of a second, once a process."""
     flags: dict[str, int] = dict(_read_tsv("names.tsv"))
-    places: dict[str, list[tuple[Phrase, int]]] = defaultdict(list)
+    places: dict[str, int] = {}
     for name, flag in _read_tsv("places.tsv"):
-        words = tuple(name.split(" "))
-        if len(words) == 1:
-            flags[name] = flags.get(name, 0) | flag
-        else:
-            places[words[0]].append((words, flag))
+        first, _, rest = name.partition(" ")
+        flags[first] = flags.get(first, 0) | (OPENS_PLACE if rest else flag)
+        if rest:
+            places[name] = flag
     cues: dict[str, dict[str, list[tuple[Phrase, int]]]] = defaultdict(lambda: defaultdict(list))
     for section, bits, phrase in _read_cues():
         if section in _WORD_SECTIONS and len(phrase) == 1:
             flags[phrase[0]] = flags.get(phrase[0], 0) | _WORD_SECTIONS[section]
         elif phrase:
             cues[section][phrase[0]].append((phrase, bits))
-    for table in (places, *cues.values()):
+    for table in cues.values():
         for phrases in table.values():
             phrases.sort(key=lambda item: -len(item[0]))
+    for section, table in cues.items():
+        announces = section.partition("_")[0] in {"title", "role", "label"}
+        mark = ANNOUNCES if announces else HEADS_BODY if section in {"org_head", "org_tail"} else 0
+        for word in table:
+            flags[word] = flags.get(word, 0) | mark
     return Lexicon(
         flags=flags,
         common=dict(_read_tsv("common.tsv")),
-        places=dict(places),
+        places=places,
         cues={section: dict(table) for section, table in cues.items()},
     )

@@ -14,7 +14,7 @@ from phigate.analyzers.names.words import Words
 Floats = npt.NDArray[np.float32]
 
 _CACHE_WORDS: Final = 16_384
-_BLOCK: Final = 1024  # tokens worked out at once; neighbours within sight are worked out with them
+_BLOCK: Final = 256  # tokens worked out at once; neighbours within sight are worked out with them
 _DILATIONS: Final = (1, 2, 4, 1)
 _SIGHT: Final = sum(_DILATIONS)
 
@@ -66,18 +66,16 @@ class Tagger:
     def _learn(self, words: Words, left: int, right: int, new: set[str]) -> None:
         """Work out the vectors of words not seen before."""
         at = {words.tokens.words[index]: index for index in range(left, right)}
-        for word in sorted(new):
+        rows: list[int] = []
+        firsts: list[int] = []
+        place = len(self._known)
+        for word in new:
             index = at[word]
-            rows = [
-                row
-                for _, row in rows_of(
-                    word, words.folded[index], words.flags[index], words.cases[index], words.common[index]
-                )
-            ]
-            summed = self._rows[rows].sum(axis=0, dtype=np.float32)
-            place = len(self._known)
-            self._vectors[place] = summed @ self._project + self._bias
-            self._known[word] = place
+            firsts.append(len(rows))
+            rows += rows_of(word, words.folded[index], words.flags[index], words.cases[index], words.common[index])[1]
+            self._known[word] = place + len(firsts) - 1
+        summed = np.add.reduceat(self._rows[rows].astype(np.float32), firsts, axis=0)
+        self._vectors[place : place + len(firsts)] = summed @ self._project + self._bias
 
     def _run(self, state: Floats) -> Floats:
         size, hidden = state.shape
@@ -94,21 +92,20 @@ class Tagger:
         return _softmax(state @ self._output + self._output_bias)
 
 
-def _gaps(words: Words, left: int, right: int) -> list[int]:
+def _gaps(words: Words, left: int, right: int) -> npt.NDArray[np.intp]:
     """Return what stands before each token: 0 nothing, 1 a space, 2 a line break or the beginning, 3 a tab."""
-    text, starts, ends = words.tokens.text, words.tokens.starts, words.tokens.ends
-    found = []
-    last = ends[left - 1] if left else -1
-    for index in range(left, right):
-        start = starts[index]
-        if start == last:
-            found.append(0)
-        elif last >= 0 and start == last + 1 and text[last] == " ":
-            found.append(1)
-        else:
-            between = text[max(last, 0) : start]
-            found.append(2 if last < 0 or "\n" in between else 3 if "\t" in between else 1)
-        last = ends[index]
+    tokens = words.tokens
+    begin = tokens.ends[left - 1] if left else 0
+    text = tokens.text[begin : tokens.ends[right - 1]]
+    starts = np.array(tokens.starts[left:right]) - begin
+    ends = np.concatenate([[0], np.array(tokens.ends[left : right - 1], dtype=np.intp) - begin])
+    found = (starts > ends).astype(np.intp)
+    for kind, sign in ((3, "\t"), (2, "\n")):
+        if sign in text:
+            counts = np.concatenate([[0], np.cumsum([char == sign for char in text])])
+            found[counts[starts] > counts[ends]] = kind
+    if not left:
+        found[0] = 2
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from phigate.analyzers.names.lexicon import CALENDAR, NAME, PARTICLE, RARE, SUFFIX, Lexicon
+from phigate.analyzers.names.lexicon import ANNOUNCES, CALENDAR, NAME, PARTICLE, RARE, SUFFIX, Lexicon
 from phigate.analyzers.names.words import LETTER, LOWER, MIXED, SIGN, TITLE, UPPER, Words
 from phigate.finding import EntityType
 
@@ -52,21 +52,14 @@ def title_words(lexicon: Lexicon) -> frozenset[str]:
 
 def find_titled(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
     """Yield the names that titles, roles, kin words and labels announce."""
-    sections = [
-        (section, table, _ROLES[section.partition("_")[2]])
-        for section, table in lexicon.cues.items()
-        if section.partition("_")[2] in _ROLES
-    ]
-    for index, folded in enumerate(words.folded):
-        if words.cases[index] == SIGN:
+    for index, flags in enumerate(words.flags):
+        if not flags & ANNOUNCES or words.cases[index] == SIGN:
             continue
-        for section, table, role in sections:
-            phrases = table.get(folded)
+        folded = words.folded[index]
+        for section, role, read in _SECTIONS:
+            phrases = lexicon.cues[section].get(folded)
             size = words.match(index, phrases) if phrases else 0
-            if not size:
-                continue
-            kind = section.partition("_")[0]
-            found = _READ[kind](words, index, size, role)
+            found = read(words, index, size, role) if size else None
             if found:
                 yield found
 
@@ -122,7 +115,15 @@ def _after_label(words: Words, index: int, size: int, role: EntityType) -> NameS
     return _name_from(words, after, role, "label", 0.9, lower=True, reversed_too=True)
 
 
-_READ: Final = {"title": _after_title, "role": _after_role, "label": _after_label}
+_SECTIONS: Final = tuple(
+    (f"{kind}_{name}", _ROLES[name], read)
+    for kind, names, read in (
+        ("title", ("person", "clinician"), _after_title),
+        ("role", ("patient", "relative"), _after_role),
+        ("label", ("patient", "relative", "clinician"), _after_label),
+    )
+    for name in names
+)
 
 
 def _sign(words: Words, index: int) -> str:

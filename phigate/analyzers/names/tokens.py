@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import sub
 
 # A word is letters alone, with the combining marks that follow them; digits and every other sign stand by themselves.
-# Hyphens and apostrophes part words: "Anne-Marie" is three tokens, so that lists need no compound.
-_TOKEN = re.compile(r"[^\W\d_]+(?:[̀-ͯ]+[^\W\d_]*)*|\d+|[^\w\s]|_")
+# Hyphens and apostrophes part words: "Anne-Marie" is three tokens, so that lists need no compound. With the white
+# space before it, each token follows the last without a hole: offsets are running sums of lengths.
+_PIECE = re.compile(r"\s*(?:[^\W\d_]+(?:[̀-ͯ]+[^\W\d_]*)*|\d+|[^\w\s]|_)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,10 @@ class Tokens:
 
 def tokenize(text: str) -> Tokens:
     """Part a text into words, digit runs and single signs. White space belongs to no token."""
-    spans = [match.span() for match in _TOKEN.finditer(text)]
-    return Tokens(
-        text=text,
-        words=[text[start:end] for start, end in spans],
-        starts=[start for start, _ in spans],
-        ends=[end for _, end in spans],
-    )
+    pieces = _PIECE.findall(text)
+    words = list(map(str.lstrip, pieces))
+    ends = list(accumulate(map(len, pieces)))
+    return Tokens(text=text, words=words, starts=list(map(sub, ends, map(len, words))), ends=ends)
 
 
 # Letters that decomposition leaves whole.
