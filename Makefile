@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train demo test lint unit bench lock clean
+.PHONY: train demo test lint unit bench lock clean verify-zipapp
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -48,3 +48,8 @@ train:
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+
+# The verifier as one file for auditors; needs nothing but Python and cryptography where it runs.
+verify-zipapp: $(STAMP)
+	@mkdir -p dist
+	$(BIN)/python -m phigate.cli.verify_zipapp dist/phigate-verify.pyz
