@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("phigate.cli.init", "init", "write a site's own settings and policies into a folder"),
     "keys": ("phigate.cli.keys", "keys", "make, list and revoke the keys of apps"),
     "ledger": ("phigate.cli.ledger", "ledger", "read the audit ledger, check it, hand out evidence"),
+    "models": ("phigate.cli.models", "models", "choose, plan, serve and check models inside the house"),
     "policy": ("phigate.cli.policy", "policy", "check, test, explain, compare, replay and sign policies"),
     "serve": ("phigate.cli.serve", "serve", "serve the gateway"),
     "serve-worker": ("phigate.cli.serve", "serve_worker", ""),
