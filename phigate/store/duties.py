@@ -15,7 +15,7 @@ from phigate.audit.record import JSON, Draft, Kind, Status
 from phigate.errors import LedgerStateError, PhigateError
 from phigate.signing import Ed25519Signer, Signer
 from phigate.store.growth import rebuild
-from phigate.store.sealing import Item
+from phigate.store.sealing import Item, rfc3339
 from phigate.store.source import KEYRING
 from phigate.store.storage import Head, Row, StorageError
 from phigate.store.writer import Writer
@@ -86,7 +86,7 @@ class Duties:
         items.append(self._key("add", (self._record, self._enrolment)))
         self._write_or_raise(items)
         self._keep_keyring()
-        self._reconcile(all_others_dead=True)
+        self._reconcile()
         self._publish()
         now = self._mono()
         self._heartbeat_due = now + self.rhythm.heartbeat_s
@@ -99,8 +99,9 @@ class Duties:
             self._quietly(self._publish)
 
     def _write_or_raise(self, items: list[Item]) -> None:
-        for _, result in self.writer.write(items):
-            if isinstance(result, PhigateError):
+        for item, result in self.writer.write(items):
+            quicker = item.draft.kind is Kind.GENESIS and getattr(result, "code", "") == "entry_duplicate"
+            if isinstance(result, PhigateError) and not quicker:
                 raise self.writer.broken or result
 
     def _genesis(self) -> Item:
@@ -169,7 +170,7 @@ class Duties:
             self.writer.write([self._heartbeat(queued)])
         if now >= self._reconcile_due:
             self._reconcile_due = now + self.rhythm.reconcile_s
-            self._quietly(lambda: self._reconcile(all_others_dead=False))
+            self._quietly(self._reconcile)
         if self._unsigned() and now >= self._checkpoint_due:
             self._quietly(self._publish)
 
@@ -180,10 +181,14 @@ class Duties:
     def _quietly(self, duty: Callable[[], None]) -> None:
         """Try a duty; one that meets trouble stays due, and the writer reconnects with the next append."""
         try:
+            self.writer.prepare()
             duty()
         except StorageError as error:
             self.writer.failed(error)
             self._checkpoint_due = self._mono() + self.rhythm.checkpoint_s
+        except LedgerStateError as error:
+            self.writer.storage.rollback()
+            self.writer.broken = error
 
     def _heartbeat(self, queued: int) -> Item:
         head = self.writer.head
@@ -205,24 +210,50 @@ class Duties:
         text = Checkpoint(head.origin, TreeSize(head.size), head.root).to_text()
         note = sign_note(text, [(self._checkpoint.key, self._checkpoint.sign)]).to_bytes()
         storage.begin(head.origin)
-        storage.add_checkpoint(head.log_id, head.size, note)
+        if not self._signed_by_another(head):
+            storage.add_checkpoint(head.log_id, head.size, note)
         storage.commit()
         self._signed_size = head.size
         if self._published is not None:
             self._published(note)
 
+    def _signed_by_another(self, head: Head) -> bool:
+        """Return whether another replica signed this head or a larger one. Raises when it signed another history."""
+        newest = self.writer.storage.newest_checkpoint(head.log_id)
+        if newest is None:
+            return False
+        known = SignedCheckpoint.from_bytes(newest).head
+        if known.size <= head.size:
+            root = head.root if known.size == head.size else self.writer.storage.batch_root(head.log_id, known.size)
+            if root != known.root:
+                raise LedgerStateError(f"{head.origin} does not extend its checkpoint of {known.size} entries: forked")
+        return known.size >= head.size
+
     # -- the reconciler ----------------------------------------------------------------------------------------
 
-    def _reconcile(self, *, all_others_dead: bool) -> None:
+    def _reconcile(self) -> None:
         """Give every intent of a dead boot the outcome ``unknown``. UNIQUE(rid, attempt, kind) keeps one."""
         head = self.writer.head
         assert head is not None
         open_rows = self.writer.storage.open_intents(head.log_id, self._settled)
-        mine = self.writer.sealer.boot
         self._settled = open_rows[0].idx if open_rows else head.size
-        dead = [row for row in open_rows if parse_entry(row.entry).boot != mine] if all_others_dead else []
+        dead = self._of_dead_boots(open_rows)
         for at in range(0, len(dead), 64):
             self.writer.write([self._unknown(row) for row in dead[at : at + 64]])
+
+    def _of_dead_boots(self, rows: list[Row]) -> list[Row]:
+        """Return the intents whose boot is gone. A boot that only lost its connection has the lease to come back."""
+        sealer, storage = self.writer.sealer, self.writer.storage
+        before = rfc3339(int((sealer.now() - self.rhythm.lease_s) * 1e6))
+        lives = {sealer.boot: True}
+        dead = []
+        for row in rows:
+            record = parse_entry(row.entry)
+            if record.boot not in lives:
+                lives[record.boot] = storage.boot_lives(record.boot)
+            if not lives[record.boot] and (storage.alone or record.ts < before):
+                dead.append(row)
+        return dead
 
     def _unknown(self, row: Row) -> Item:
         fields: dict[str, JSON] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from alembic.script import ScriptDirectory
 
 from phigate.errors import SettingsError
 
+_ONE_AT_A_TIME: Final = threading.Lock()  # Alembic keeps its context in module globals
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _PLACES: Final = (_PACKAGE / "_data" / "migrations", _PACKAGE.parent / "migrations")
 
@@ -35,7 +37,8 @@ def configuration(connection: sa.Connection | None = None) -> Config:
 
 def upgrade(connection: sa.Connection, branch: str) -> None:
     """Run the missing migrations of a branch. Safe to call from several replicas at once."""
-    command.upgrade(configuration(connection), f"{branch}@head")
+    with _ONE_AT_A_TIME:
+        command.upgrade(configuration(connection), f"{branch}@head")
 
 
 def current(connection: sa.Connection, branch: str) -> bool:

@@ -45,7 +45,8 @@ def open_ledger(
 ) -> StoreLedger:
     """Return the ledger of an origin, not started yet: ``await start()`` and ``await close()``, or ``async with``.
 
-    ``url`` is ``sqlite:///FILE``. Keys that do not exist yet are created in ``keys_folder`` (see `key_folder`).
+    ``url`` is ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
+    Keys that do not exist yet are created in ``keys_folder`` (see `key_folder`).
     ``min_free_bytes`` of disk are kept for outcomes of exchanges that run; None is the default of `disk_room`.
     Raises `SettingsError`; `start` raises `LedgerStateError` when the log cannot be continued.
     """
@@ -53,7 +54,7 @@ def open_ledger(
     replica = replica or replica_name()
     record = in_memory(f"{origin}/{replica}")
     sealer = Sealer(origin, replica, secrets.token_hex(16), record, now, time.monotonic)
-    storage, folder = open_storage(url)
+    storage, folder = open_storage(url, boot=sealer.boot)
     writer = Writer(storage, sealer, new_eid=lambda: new_id(now))
     duties = Duties(
         writer,
@@ -68,13 +69,17 @@ def open_ledger(
     return StoreLedger(writer, duties, limits=limits, room=room)
 
 
-def open_storage(url: str) -> tuple[Storage, Path | None]:
+def open_storage(url: str, *, boot: str = "") -> tuple[Storage, Path | None]:
     """Return the storage behind a database URL, and the folder whose disk it fills if that is ours to watch."""
     if url.startswith(_SQLITE):
         path = Path(url.removeprefix(_SQLITE))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return SQLiteStorage(path), path.parent
-    raise SettingsError("expected a database URL that begins with sqlite:///, found another")
+    if url.startswith("postgresql"):
+        from phigate.store.postgres import PostgresStorage  # noqa: PLC0415 - psycopg is an extra
+
+        return PostgresStorage(url, boot=boot), None
+    raise SettingsError("expected a database URL that begins with sqlite:/// or postgresql, found another")
 
 
 def disk_room(folder: Path, min_free_bytes: int | None = None) -> Callable[[], str | None]:

@@ -97,7 +97,9 @@ class Reader(Protocol):
 
 
 class Storage(Reader, Protocol):
-    """One connection that may write."""
+    """One connection that may write. ``alone`` says whether no other process can append to the same log."""
+
+    alone: bool
 
     def open(self) -> None:
         """Connect. Raises `StorageError`."""
@@ -109,6 +111,10 @@ class Storage(Reader, Protocol):
 
     def release(self) -> None:
         """Let another process append: nothing is appended here any more. Call after `close`."""
+        ...
+
+    def boot_lives(self, boot: str) -> bool:
+        """Return whether another boot is connected to this log now."""
         ...
 
     def begin(self, origin: str) -> Head | None:

@@ -162,15 +162,16 @@ class Writer:
             taken = self.storage.taken(head.log_id, slots)
         except StorageError as error:
             return self._after(StorageError(Trouble.DOWN, f"look for a clash: {error.trouble.value}"), items, done)
-        if not taken and not stands:
+        late = [item for item in items if item.draft.kind is Kind.GENESIS and head.size]
+        if not taken and not stands and not late:
             raise LedgerStateError("the database refused rows that clash with none: somebody else wrote to it")
         for item in items:
             if item.eid in stands:
                 idx, leaf = stands[item.eid]
                 done.append((item, Receipt(head.origin, idx, leaf, head.size, head.root)))
-            elif item.slot in taken:
+            elif item.slot in taken or item in late:
                 done.append((item, _duplicate()))
-        return [item for item in items if item.eid not in stands and item.slot not in taken]
+        return [item for item in items if item.eid not in stands and item.slot not in taken and item not in late]
 
     def _settle(self) -> dict[str, Receipt]:
         """Find out, under the lock, whether the transaction in doubt stands. Returns receipts if it does."""
@@ -221,6 +222,8 @@ class Writer:
 
     def _commit(self, items: list[Item]) -> list[Receipt]:
         head = self._begin()
+        if head.size and items[0].draft.kind is Kind.GENESIS:
+            raise StorageError(Trouble.CLASH, "begin the log: another replica was quicker")
         leaves = [item.leaf for item in items]
         rows = [_row(head.size + n, item) for n, item in enumerate(items)]
         tiles = full_tiles(self.storage, log_id=head.log_id, size=head.size, leaves=leaves)
