@@ -16,7 +16,7 @@ from phigate.deid import dates, names
 from phigate.deid.fold import Value, read
 from phigate.deid.generalise import REDACTED, Params
 from phigate.deid.operators import OPERATORS, REPLACED
-from phigate.deid.regions import Region, strictness
+from phigate.deid.regions import Region, stricter
 from phigate.deid.surrogate import Issued, Numbering, SurrogateMap
 from phigate.finding import ENTITY_TABLE, EntityType
 from phigate.phi import PHIText
@@ -56,8 +56,10 @@ class Book:
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = Entry(value, surface, region.entity_type, operator, lang)
-        elif strictness(operator, region.entity_type) > strictness(entry.operator, entry.entity_type):
-            entry.operator, entry.entity_type = operator, region.entity_type
+        else:
+            entry.operator, entry.entity_type = stricter(
+                (entry.operator, entry.entity_type), (operator, region.entity_type)
+            )
         if number:
             entry.number = surface
         entry.strung |= leaf

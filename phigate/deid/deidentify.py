@@ -14,17 +14,16 @@ from phigate.analysis import Analysis, PartAnalysis
 from phigate.deid.book import Book
 from phigate.deid.fold import fold
 from phigate.deid.generalise import NO_PARAMS, Params
-from phigate.deid.regions import Region, merge, regions
+from phigate.deid.regions import Region, family, informs, merge, moved, regions
 from phigate.deid.search import ValueIndex
 from phigate.deid.surrogate import SurrogateMap, literals
-from phigate.finding import ENTITY_TABLE, EntityType, Family, Span, union
+from phigate.finding import EntityType, Family, Span
 from phigate.phi import PHIText
 from phigate.policy.decision import Decision, Operator
 from phigate.wire.parts import Part, PartKind
 
 # Which family gives way first when too many stay informative: a place identifies most, an age informs care most.
 _GIVES_WAY = (Family.GEO, Family.DATE, Family.AGE)
-_SAYS_NOTHING = frozenset({Operator.TOKEN, Operator.REDACT, Operator.HASH_KEYED, Operator.SURROGATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def deidentify(
     the analysis does not belong to these parts.
     """
     plans = [_plan(part, result, decision) for part, result in zip(parts, analysis.parts, strict=True)]
-    types_left = _limit_families(plans, decision.residual.max_quasi_types)
+    _limit_families(plans, decision.residual.max_quasi_types)
     book = Book(params)
     for plan in plans:
         _enter(plan, plan.regions, book)
@@ -82,18 +81,15 @@ def deidentify(
     if _carry(plans, book):
         book.settle()
     surrogates = book.number(literals(plan.text for plan in plans) | literals(reserved))
-    return _write(plans, book, surrogates, types_left)
+    return _write(plans, book, surrogates)
 
 
 def _plan(part: Part, result: PartAnalysis, decision: Decision) -> _Plan:
     text = part.text.reveal()
     if not result.findings:
         return _Plan(part, text, result.lang, [], [])
-    changed, kept = regions(text, result, decision)
-    if changed and part.kind is PartKind.NUMBER:
-        # A number leaf becomes one quoted token: half a number is no JSON.
-        strictest = merge([replace(region, start=0, end=len(text)) for region in changed])
-        changed = strictest
+    # A number leaf becomes one quoted token: half a number is no JSON.
+    changed, kept = regions(text, result, decision, whole=part.kind is PartKind.NUMBER)
     return _Plan(part, text, result.lang, changed, kept)
 
 
@@ -106,29 +102,21 @@ def _enter(plan: _Plan, added: Sequence[Region], book: Book) -> None:
         plan.keys.append(book.add(surface, region, plan.lang, number=number, leaf=leaf))
 
 
-def _limit_families(plans: Sequence[_Plan], most: int) -> tuple[EntityType, ...]:
-    """Redact families until at most ``most`` of date, age and geography inform; return the types that still do."""
-    left: dict[Family, set[EntityType]] = {}
-    for plan in plans:
-        for region in (*plan.regions, *plan.kept):
-            if region.operator not in _SAYS_NOTHING and (row := ENTITY_TABLE.get(region.entity_type)) is not None:
-                left.setdefault(row.family, set()).add(region.entity_type)
-    left.pop(Family.ID, None)
-    surplus = {family for family in _GIVES_WAY if family in left}
-    surplus = set([family for family in _GIVES_WAY if family in left][: max(0, len(surplus) - most)])
-    if surplus:
+def _limit_families(plans: Sequence[_Plan], most: int) -> None:
+    """Redact whole families until at most ``most`` of date, age and geography still inform."""
+    claims = (region for plan in plans for region in (*plan.regions, *plan.kept))
+    informing = {family(region) for region in claims if informs(region)}
+    present = [kind for kind in _GIVES_WAY if kind in informing]
+    if surplus := set(present[: max(0, len(present) - most)]):
         for plan in plans:
             _redact_families(plan, surplus)
-    return tuple(sorted(kind for family, kinds in left.items() if family not in surplus for kind in kinds))
 
 
 def _redact_families(plan: _Plan, surplus: set[Family]) -> None:
-    def strict(region: Region) -> Region:
-        row = ENTITY_TABLE.get(region.entity_type)
-        informs = row is not None and row.family in surplus and region.operator not in _SAYS_NOTHING
-        return replace(region, operator=Operator.REDACT) if informs else region
-
-    claims = [strict(region) for region in (*plan.regions, *plan.kept)]
+    claims = [
+        replace(claim, operator=Operator.REDACT) if informs(claim) and family(claim) in surplus else claim
+        for claim in (*plan.regions, *plan.kept)
+    ]
     plan.regions = merge([claim for claim in claims if claim.operator is not Operator.KEEP])
     plan.kept = [claim for claim in claims if claim.operator is Operator.KEEP]
 
@@ -144,9 +132,7 @@ def _carry(plans: Sequence[_Plan], book: Book) -> bool:
     carried = False
     for plan, rest in zip(plans, rests, strict=True):
         claims = [
-            Region(span.start, span.end, book[key].entity_type, book[key].operator)
-            for span, key in index.spans(rest)
-            if not _other_word(rest[span.start : span.end], book[key].surface)
+            Region(span.start, span.end, book[key].entity_type, book[key].operator) for span, key in index.spans(rest)
         ]
         if claims:
             carried = True
@@ -168,63 +154,50 @@ def _rest(plan: _Plan) -> str:
     return "".join((*pieces, plan.text[at:]))
 
 
-def _other_word(hit: str, given: str) -> bool:
-    """Return whether a name of one word only looks like the hit: May is a name, may is a verb. The re-scan decides."""
-    return given.isalpha() and given[0].isupper() and hit.islower()
-
-
-def _write(plans: Sequence[_Plan], book: Book, surrogates: SurrogateMap, left: tuple[EntityType, ...]) -> Scrubbed:
+def _write(plans: Sequence[_Plan], book: Book, surrogates: SurrogateMap) -> Scrubbed:
     edits: dict[int, str] = {}
     written: dict[int, tuple[Span, ...]] = {}
     kept: dict[int, tuple[Span, ...]] = {}
-    counts: dict[EntityType, Counter[Operator]] = {}
+    done: list[Region] = []  # every region under the type and operator that its value took in the end
     unfit: list[int] = []
     for plan in plans:
         if not plan.regions and not plan.kept:
             continue
-        text, spans = _rewrite(plan, book, counts)
-        if text != plan.text and plan.part.kind is PartKind.NAME:
-            unfit.append(plan.part.index)
-            continue
+        index = plan.part.index
+        text, spans = _rewrite(plan, book)
         if text != plan.text:
-            edits[plan.part.index] = text
-        written[plan.part.index] = spans
-        kept[plan.part.index] = _moved(plan, spans)
-    return Scrubbed(edits, written, kept, surrogates, counts, tuple(unfit), book.hidden(), left)
+            if plan.part.kind is PartKind.NAME:
+                unfit.append(index)
+                continue
+            edits[index] = text
+        done += [
+            Region(region.start, region.end, book[key].entity_type, book[key].operator)
+            for region, key in zip(plan.regions, plan.keys, strict=True)
+        ]
+        written[index], kept[index] = spans, moved(plan.kept, plan.regions, spans)
+    informing = {region.entity_type for region in (*done, *(k for plan in plans for k in plan.kept)) if informs(region)}
+    return Scrubbed(
+        edits, written, kept, surrogates, _counts(done), tuple(unfit), book.hidden(), tuple(sorted(informing))
+    )
 
 
-def _rewrite(plan: _Plan, book: Book, counts: dict[EntityType, Counter[Operator]]) -> tuple[str, tuple[Span, ...]]:
+def _counts(done: Sequence[Region]) -> dict[EntityType, Counter[Operator]]:
+    counts: dict[EntityType, Counter[Operator]] = {}
+    for (kind, operator), number in Counter((region.entity_type, region.operator) for region in done).items():
+        counts.setdefault(kind, Counter())[operator] = number
+    return counts
+
+
+def _rewrite(plan: _Plan, book: Book) -> tuple[str, tuple[Span, ...]]:
     pieces: list[str] = []
     spans: list[Span] = []
     at = length = 0
     for region, key in zip(plan.regions, plan.keys, strict=True):
-        entry = book[key]
-        before = plan.text[at : region.start]
-        start = length + len(before)
-        pieces += (before, entry.output)
-        length = start + len(entry.output)
+        output = book[key].output
+        pieces += (plan.text[at : region.start], output)
+        start = length + region.start - at
+        length = start + len(output)
         at = region.end
         spans.append(Span(start, length))
-        counts.setdefault(entry.entity_type, Counter())[entry.operator] += 1
     pieces.append(plan.text[at:])
     return "".join(pieces), tuple(spans)
-
-
-def _moved(plan: _Plan, spans: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Return where the kept spans stand in the new text. What a region took of them is no longer theirs."""
-    moved: list[Span] = []
-    for claim in plan.kept:
-        shift = 0
-        start, end = claim.start, claim.end
-        for region, span in zip(plan.regions, spans, strict=True):
-            if region.end <= start:
-                shift = span.end - region.end
-            elif region.start >= end:
-                break
-            else:
-                if region.start > start:
-                    moved.append(Span(start + shift, region.start + shift))
-                start, shift = min(region.end, end), span.end - region.end
-        if start < end:
-            moved.append(Span(start + shift, end + shift))
-    return union(moved)

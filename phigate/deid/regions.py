@@ -6,12 +6,13 @@ below their threshold do not exist; findings that policy keeps are set apart, si
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from phigate.analysis import PartAnalysis
-from phigate.finding import ENTITY_TABLE, EntityClass, EntityType, Finding
+from phigate.finding import ENTITY_TABLE, EntityClass, EntityType, Family, Finding, Span, union
 from phigate.policy.decision import Decision, Operator
 
 # From what leaves most to what leaves nothing. Across families no order of policy holds; here the token, which leaves
@@ -34,6 +35,7 @@ _STRICTNESS: Final = {
         )
     )
 }
+_SAYS_NOTHING: Final = frozenset({Operator.TOKEN, Operator.REDACT, Operator.HASH_KEYED, Operator.SURROGATE})
 _CLASSES: Final = {
     EntityClass.OPERATIONAL: 0,
     EntityClass.QUASI: 1,
@@ -52,10 +54,28 @@ class Region:
     operator: Operator
 
 
-def strictness(operator: Operator, entity_type: EntityType) -> tuple[int, int]:
-    """Return a rank: the greater one wins where two claims meet."""
+Claim = tuple[Operator, EntityType]
+
+
+def stricter(one: Claim, other: Claim) -> Claim:
+    """Return the claim that wins where two meet: the stricter operator, then the stricter class of type.
+
+    Two operators of different families that both leave something have no order (policy.md 2.3, 5): redact.
+    """
+    winner = max(one, other, key=_rank)
+    if one[0] not in _SAYS_NOTHING and other[0] not in _SAYS_NOTHING and _family(one[1]) is not _family(other[1]):
+        return Operator.REDACT, winner[1]
+    return winner
+
+
+def _rank(claim: Claim) -> tuple[int, int]:
+    row = ENTITY_TABLE.get(claim[1])
+    return _STRICTNESS[claim[0]], len(_CLASSES) if row is None else _CLASSES[row.entity_class]
+
+
+def _family(entity_type: EntityType) -> Family:
     row = ENTITY_TABLE.get(entity_type)
-    return _STRICTNESS[operator], 4 if row is None else _CLASSES[row.entity_class]
+    return Family.ID if row is None else row.family
 
 
 def operator_of(entity_type: EntityType, decision: Decision) -> Operator:
@@ -63,8 +83,23 @@ def operator_of(entity_type: EntityType, decision: Decision) -> Operator:
     return decision.operators.get(entity_type, decision.unknown_operator)
 
 
-def regions(text: str, analysis: PartAnalysis, decision: Decision) -> tuple[list[Region], list[Region]]:
-    """Return the regions of one part in order, and the claims that policy keeps as they are."""
+def family(region: Region) -> Family:
+    """Return the family of a region's type; an unknown type is an identifier."""
+    return _family(region.entity_type)
+
+
+def informs(region: Region) -> bool:
+    """Return whether the region is a quasi-identifier of which something stays."""
+    return region.operator not in _SAYS_NOTHING and family(region) is not Family.ID
+
+
+def regions(
+    text: str, analysis: PartAnalysis, decision: Decision, *, whole: bool = False
+) -> tuple[list[Region], list[Region]]:
+    """Return the regions of one part in order, and the claims that policy keeps as they are.
+
+    ``whole``: a finding anywhere in the part claims all of it.
+    """
     claims: list[Region] = []
     kept: list[Region] = []
     for finding in analysis.findings:
@@ -72,8 +107,10 @@ def regions(text: str, analysis: PartAnalysis, decision: Decision) -> tuple[list
             continue
         operator = operator_of(finding.entity_type, decision)
         claim = _claim(text, finding, operator)
-        if claim.start < claim.end:
-            (kept if operator is Operator.KEEP else claims).append(claim)
+        if whole:
+            claim = replace(claim, start=0, end=len(text))
+        if text[claim.start : claim.end].strip():
+            (kept if claim.operator is Operator.KEEP else claims).append(claim)
     return merge(claims), kept
 
 
@@ -81,15 +118,10 @@ def _claim(text: str, finding: Finding, operator: Operator) -> Region:
     """Cut a finding to its text without outer spaces. One outside the text claims all of it, to be redacted."""
     start, end = max(finding.start, 0), min(finding.end, len(text))
     if start >= end:
-        if operator is Operator.KEEP:
-            return Region(0, 0, finding.entity_type, operator)
         return Region(0, len(text), finding.entity_type, Operator.REDACT)
     inner = text[start:end]
-    stripped = inner.strip()
-    if stripped:
-        start += len(inner) - len(inner.lstrip())
-        end = start + len(stripped)
-    return Region(start, end, finding.entity_type, operator)
+    start += len(inner) - len(inner.lstrip())
+    return Region(start, start + len(inner.strip()), finding.entity_type, operator)
 
 
 def merge(claims: Sequence[Region]) -> list[Region]:
@@ -104,5 +136,24 @@ def merge(claims: Sequence[Region]) -> list[Region]:
 
 
 def _joined(one: Region, other: Region) -> Region:
-    winner = max(one, other, key=lambda c: strictness(c.operator, c.entity_type))
-    return Region(one.start, max(one.end, other.end), winner.entity_type, winner.operator)
+    operator, entity_type = stricter((one.operator, one.entity_type), (other.operator, other.entity_type))
+    return Region(one.start, max(one.end, other.end), entity_type, operator)
+
+
+def moved(claims: Sequence[Region], regions: Sequence[Region], spans: Sequence[Span]) -> tuple[Span, ...]:
+    """Return where claims stand once each region was rewritten to its span; what a region took of them is gone."""
+    ends = [region.end for region in regions]
+    left: list[Span] = []
+    for claim in claims:
+        first = bisect_right(ends, claim.start)
+        start, shift = claim.start, spans[first - 1].end - ends[first - 1] if first else 0
+        for place in range(first, len(ends)):
+            region, span = regions[place], spans[place]
+            if region.start >= claim.end:
+                break
+            if region.start > start:
+                left.append(Span(start + shift, region.start + shift))
+            start, shift = region.end, span.end - region.end
+        if start < claim.end:
+            left.append(Span(start + shift, claim.end + shift))
+    return union(left)
