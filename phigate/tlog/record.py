@@ -77,17 +77,20 @@ def parse_entry(data: bytes) -> Record:
     if b"\n" in line:
         raise FormatError("expected one line of JSON after the context line")
     fields = parse(line)
-    seq, rid, attempt = _envelope(fields)
-    log, kind, eid, rep, boot, ts = (str(fields[name]) for name in _STRINGS)
+    strings, seq, rid, attempt = _envelope(fields)
+    log, kind, eid, rep, boot, ts = strings.split("\n")
     return Record(fields, note, log, kind, eid, rep, boot, seq, ts, rid, attempt)
 
 
-def _envelope(fields: Mapping[str, JSON]) -> tuple[int, str, int]:
-    """Return seq, rid and attempt of a complete envelope."""
+def _envelope(fields: Mapping[str, JSON]) -> tuple[str, int, str, int]:
+    """Return the strings of a complete envelope, one a line, then seq, rid and attempt."""
     if _number(fields, "v", FORMAT_VERSION, FORMAT_VERSION) is None:
         raise FormatError(f"expected format version v of {FORMAT_VERSION}")
-    strings = [fields.get(name) for name in _STRINGS]
-    if not all(isinstance(value, str) for value in strings) or not _ENVELOPE.fullmatch("\n".join(map(str, strings))):
+    try:
+        strings = "\n".join([fields[name] for name in _STRINGS])  # type: ignore[misc]  # TypeError: no string
+    except (KeyError, TypeError):
+        strings = ""
+    if _ENVELOPE.fullmatch(strings) is None:
         raise FormatError("expected log, kind, eid (UUID), rep, boot (32 hexadecimal digits) and ts (RFC 3339 UTC)")
     seq = _number(fields, "seq", 0, SAFE_INTEGER)
     if seq is None or _number(fields, "mono", 0, SAFE_INTEGER) is None:
@@ -98,7 +101,7 @@ def _envelope(fields: Mapping[str, JSON]) -> tuple[int, str, int]:
     attempt = _number(fields, "attempt", 1, 1000) if "attempt" in fields else 0
     if attempt is None or (attempt and not rid):
         raise FormatError("expected attempt to count from 1 and to stand beside a rid")
-    return seq, rid, attempt
+    return strings, seq, rid, attempt
 
 
 def _number(fields: Mapping[str, JSON], name: str, low: int, high: int) -> int | None:

@@ -134,8 +134,11 @@ class Signers:
 
 
 def _check_in_force(known: RecordKey, record: Record, index: int) -> None:
-    who = f"{known.key.name}+{known.key.id.hex()}"
     if not known.holds(index):
-        raise CheckError(f"signed by {who}, which was not in force at this index")
-    if (known.boot, known.rep) != (record.boot, record.rep):
-        raise CheckError(f"signed by {who}, the key of another boot or replica")
+        raise CheckError(f"signed by {_name(known.key)}, which was not in force at this index")
+    if known.boot != record.boot or known.rep != record.rep:
+        raise CheckError(f"signed by {_name(known.key)}, the key of another boot or replica")
+
+
+def _name(key: VerifierKey) -> str:
+    return f"{key.name}+{key.id.hex()}"
