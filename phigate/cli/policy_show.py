@@ -144,9 +144,9 @@ def _show_rules(out: Console, told: Explanation) -> None:
 
 
 def _because(row: RuleRow) -> Iterable[str]:
-    said = {True: "holds", False: "does not hold", None: "cannot be answered"}
+    said = {True: "yes", False: "no", None: "cannot be answered"}
     if row.conditions:
-        yield "; ".join(f"{name} {said[held]}" for name, held in row.conditions)
+        yield "; ".join(f"{words}: {said[held]}" for words, held in row.conditions)
     if row.matched is None:
         yield "an unanswered permit does not match, an unanswered limit does"
     if row.effect == "permit" and row.matched:

@@ -43,7 +43,7 @@ class RuleRow:
     floor: bool
     cite: str
     matched: bool | None
-    conditions: tuple[tuple[str, bool | None], ...]
+    conditions: tuple[tuple[str, bool | None], ...]  # in words, and whether each holds
     accepts: tuple[str, ...]
     lacks: Mapping[str, tuple[str, ...]]  # destination -> papers or transfer tool that it lacks for this permit
 
@@ -126,10 +126,25 @@ def _rule(
         floor=rule.rule.floor,
         cite=rule.rule.cite,
         matched=matches(rule, question, phi=verdict.phi, broken=frozenset()),
-        conditions=tuple(conditions(rule, question, phi=verdict.phi)),
+        conditions=tuple((_asked(rule, key), held) for key, held in conditions(rule, question, phi=verdict.phi)),
         accepts=tuple(_name(p) for p in external if rule.accept & p.bit),
         lacks={_name(p): _lacks(compiled.regime, rule, p, facts) for p in refused},
     )
+
+
+def _asked(rule: CompiledRule, key: str) -> str:
+    """Return one condition in words, with what it asks for."""
+    when = rule.rule.when
+    words = {
+        "phi": "nothing identifying was found" if when.phi == "none" else "something identifying may be in it",
+        "purpose_in": f"the purpose is {' or '.join(when.purpose_in)}",
+        "tag_any": f"it is tagged {' or '.join(when.tag_any)}",
+        "finding_any": f"it holds {' or '.join(when.finding_any)}",
+        "attachments": "data stands in it that nothing can read",
+        "detection": "a part could not be read",
+        "site_flag": f"the site flag {when.site_flag} is on",
+    }
+    return words[key]
 
 
 def _name(pair: Pair) -> str:

@@ -80,17 +80,17 @@ class Fields:
         """Note a problem at this key."""
         self.source.complain(f"{self.what}.{key}: {problem}", self.line_of(key), code=code)
 
-    def node(self, key: str, *, required: bool = False) -> Node | None:
+    def node(self, key: str, *, required: bool = False, code: str = "PG001") -> Node | None:
         """Return the value as it stands; complain when it is required and missing."""
         entry = self.entries.get(key)
         if entry is None:
             if required:
-                self.source.complain(f"{self.what}: the key {key!r} is missing", self.line, code="PG001")
+                self.source.complain(f"{self.what}: the key {key!r} is missing", self.line, code=code)
             return None
         return entry.value
 
-    def _scalar(self, key: str, *, required: bool) -> Scalar | None:
-        node = self.node(key, required=required)
+    def _scalar(self, key: str, *, required: bool, code: str = "PG001") -> Scalar | None:
+        node = self.node(key, required=required, code=code)
         if node is None or isinstance(node, Scalar):
             return node
         self.complain(key, f"expected one value, found {_kind(node)}")
@@ -98,7 +98,7 @@ class Fields:
 
     def text(self, key: str, default: str | None = None, *, code: str = "PG001") -> str:
         """Return a text that is not empty; without a default it is required."""
-        scalar = self._scalar(key, required=default is None)
+        scalar = self._scalar(key, required=default is None, code=code)
         if scalar is None:
             return default or ""
         if not isinstance(scalar.value, str) or not scalar.value.strip():
@@ -239,16 +239,15 @@ def instant(value: str) -> datetime:
 
 
 def _kind(node: Node) -> str:
-    match node:
-        case Map():
-            return "a mapping"
-        case Seq():
-            return "a list"
-        case Scalar(value=None):
-            return "nothing"
-        case Scalar(value=bool() as value):
-            return "true" if value else "false"
-        case Scalar(value=str() as value):
-            return f"the text {value!a}" if len(value) <= 60 else "a long text"
-        case Scalar(value=value):
-            return f"the number {value}"
+    if isinstance(node, Map):
+        return "a mapping"
+    if isinstance(node, Seq):
+        return "a list"
+    value = node.value
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"the text {value!a}" if len(value) <= 60 else "a long text"
+    return f"the number {value}"

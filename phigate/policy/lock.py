@@ -169,13 +169,19 @@ def write_lock(lock: Lock) -> bytes:
 def check_digests(lock: Lock, digests: Mapping[str, str]) -> Iterable[PolicyFileError]:
     """Yield what differs between the lock and the files that are there."""
     for name in sorted(lock.files.keys() | digests.keys()):
-        if name not in digests:
-            yield PolicyFileError("the lock names this file, and it is not there", file=name, line=1, code="PG003")
-        elif name not in lock.files:
-            yield PolicyFileError("the lock does not name this file; sign again", file=name, line=1, code="PG003")
-        elif lock.files[name] != digests[name]:
-            problem = f"expected {lock.files[name][:19]}… as signed, found {digests[name][:19]}…; the file was changed"
-            yield PolicyFileError(f"{problem} after signing", file=name, line=1, code="PG003")
+        problem = _difference(lock.files.get(name), digests.get(name))
+        if problem:
+            yield PolicyFileError(problem, file=name, line=1, code="PG003")
+
+
+def _difference(signed: str | None, found: str | None) -> str:
+    if found is None:
+        return "the lock names this file, and it is not there"
+    if signed is None:
+        return "the lock does not name this file; sign again"
+    if signed != found:
+        return f"expected {signed[:19]}… as signed, found {found[:19]}…; the file was changed after signing"
+    return ""
 
 
 def verify(lock: Lock, *, trust: Sequence[TrustedKey], dev: bool) -> tuple[str, ...]:
