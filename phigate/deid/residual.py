@@ -7,6 +7,7 @@ decoded parts and in the serialised bytes. Dirty: `redact_more`, scan once more,
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,17 +62,18 @@ def residual(after: Sequence[Part], second: Analysis, scrubbed: Scrubbed, decisi
 
 def _missed(part: Part, analysis: PartAnalysis, scrubbed: Scrubbed, decision: Decision) -> list[Finding]:
     text = part.text.reveal()
-    settled = union((*scrubbed.written.get(part.index, ()), *scrubbed.kept.get(part.index, ())))
+    settled = _Cover(union((*scrubbed.written.get(part.index, ()), *scrubbed.kept.get(part.index, ()))))
     missed: list[Finding] = []
     for finding in analysis.findings:
         least = decision.thresholds.of(finding.entity_type, analysis.lang) * decision.residual.factor
         operator = operator_of(finding.entity_type, decision)
         if finding.score < least or operator is Operator.KEEP:
             continue
-        if operator in unchanged_by(finding.entity_type, text[finding.start : finding.end]):
+        span = _within(finding, text)
+        if operator in unchanged_by(finding.entity_type, text[span.start : span.end]):
             continue
-        if _outside(text, Span(finding.start, finding.end), settled):
-            missed.append(finding)
+        if settled.outside(text, span):
+            missed.append(replace(finding, start=span.start, end=span.end))
     return missed
 
 
@@ -79,35 +81,46 @@ def _exact(part: Part, index: ValueIndex, scrubbed: Scrubbed) -> list[Finding]:
     text = part.text.reveal()
     if not index or not index.present(fold(text)):
         return []
-    written = scrubbed.written.get(part.index, ())
+    written = _Cover(scrubbed.written.get(part.index, ()))
     return [
         Finding(span.start, span.end, EntityType.UNIQUE_ID, 1.0, "exact")
         for span, _ in index.spans(text)
-        if _outside(text, span, written)
+        if written.outside(text, span)
     ]
 
 
-def _outside(text: str, span: Span, settled: Sequence[Span]) -> bool:
-    """Return whether a letter or digit of ``span`` lies in none of the settled spans, or the span in no text."""
-    if not 0 <= span.start < span.end <= len(text):
-        return True
-    return any(text[at].isalnum() for piece in _without(span, settled) for at in range(piece.start, piece.end))
+def _within(finding: Finding, text: str) -> Span:
+    """Return the finding's span, or all of a text in which it does not lie: a broken offset may stand for anything."""
+    if 0 <= finding.start < finding.end <= len(text):
+        return Span(finding.start, finding.end)
+    return Span(0, len(text))
 
 
-def _without(span: Span, settled: Sequence[Span]) -> list[Span]:
-    pieces: list[Span] = []
-    at = span.start
-    for done in settled:
-        if done.end <= at:
-            continue
-        if done.start >= span.end:
-            break
-        if done.start > at:
-            pieces.append(Span(at, done.start))
-        at = max(at, done.end)
-    if at < span.end:
-        pieces.append(Span(at, span.end))
-    return pieces
+class _Cover:
+    """Spans in order, none of which overlap: what is left of another span beside them."""
+
+    def __init__(self, spans: Sequence[Span]) -> None:
+        self._spans = spans
+        self._ends = [span.end for span in spans]
+
+    def left_of(self, span: Span) -> list[Span]:
+        """Return the pieces of ``span`` that lie in none of these."""
+        pieces: list[Span] = []
+        at = span.start
+        for place in range(bisect_right(self._ends, at), len(self._spans)):
+            done = self._spans[place]
+            if done.start >= span.end:
+                break
+            if done.start > at:
+                pieces.append(Span(at, done.start))
+            at = done.end
+        if at < span.end:
+            pieces.append(Span(at, span.end))
+        return pieces
+
+    def outside(self, text: str, span: Span) -> bool:
+        """Return whether a letter or digit of ``span`` lies in none of these."""
+        return any(char.isalnum() for piece in self.left_of(span) for char in text[piece.start : piece.end])
 
 
 # Words of the API itself, which stand in every body: Max is a name and max_tokens a field. In the parts such a value
@@ -161,45 +174,54 @@ def redact_more(parts: Sequence[Part], scrubbed: Scrubbed, residue: Residue) -> 
         if part.kind is PartKind.NAME:
             unfit.append(index)
             continue
-        whole = part.kind is PartKind.NUMBER
-        spans = [Span(0, len(text))] if whole else _new_spans(text, findings, written.get(index, ()))
-        values += [PHIText(text[span.start : span.end]) for span in spans]
-        edits[index], written[index], kept[index] = _redact(text, spans, written.get(index, ()), kept.get(index, ()))
-        for finding in findings:
-            counts.setdefault(finding.entity_type, Counter())[Operator.REDACT] += 1
+        old = written.get(index, ())
+        fresh = _fresh(text, findings, old)
+        if part.kind is PartKind.NUMBER:
+            fresh = [replace(fresh[0], start=0, end=len(text))]
+        for claim in fresh:
+            counts.setdefault(claim.entity_type, Counter())[Operator.REDACT] += 1
+            values.append(PHIText(text[claim.start : claim.end]))
+        edits[index], written[index], kept[index] = _redact(text, fresh, old, kept.get(index, ()))
     return replace(
         scrubbed, edits=edits, written=written, kept=kept, counts=counts, unfit=tuple(unfit), values=tuple(values)
     )
 
 
-def _new_spans(text: str, findings: Sequence[Finding], written: Sequence[Span]) -> list[Span]:
-    """Return what of the findings no operator wrote, cut to its letters and digits."""
-    fresh: list[Span] = []
-    for span in union(findings):
-        inside = Span(max(span.start, 0), min(span.end, len(text)))
-        if inside.start >= inside.end:
-            inside = Span(0, len(text))
-        for piece in _without(inside, written):
+def _fresh(text: str, findings: Sequence[Finding], written: Sequence[Span]) -> list[Finding]:
+    """Return what of the findings no operator wrote, cut to its letters and digits, without overlaps."""
+    cover = _Cover(written)
+    fresh: list[Finding] = []
+    reached = 0
+    for finding in findings:
+        begin = Span(max(finding.start, reached), finding.end)
+        for piece in cover.left_of(begin):
             solid = [at for at in range(piece.start, piece.end) if text[at].isalnum()]
             if solid:
-                fresh.append(Span(solid[0], solid[-1] + 1))
+                fresh.append(replace(finding, start=solid[0], end=solid[-1] + 1))
+        reached = max(reached, finding.end)
     return fresh
 
 
 def _redact(
-    text: str, fresh: Sequence[Span], written: Sequence[Span], kept: Sequence[Span]
+    text: str, fresh: Sequence[Finding], written: Sequence[Span], kept: Sequence[Span]
 ) -> tuple[str, tuple[Span, ...], tuple[Span, ...]]:
+    """Return the text with the fresh claims redacted, and the written and kept spans where they then stand."""
     pieces: list[str] = []
     at = 0
-    for span in fresh:
-        pieces += (text[at : span.start], REDACTED)
-        at = span.end
+    grown = [0]  # by how much the text before the n-th claim, and all of it, changed its length
+    for claim in fresh:
+        pieces += (text[at : claim.start], REDACTED)
+        at = claim.end
+        grown.append(grown[-1] + len(REDACTED) - (claim.end - claim.start))
+    ends = [claim.end for claim in fresh]
+
+    def moved(span: Span) -> Span:
+        by = grown[bisect_right(ends, span.start)]
+        return Span(span.start + by, span.end + by)
+
+    gone = [Span(claim.start, claim.end) for claim in fresh]
+    spots = [Span(span.start + by, span.start + by + len(REDACTED)) for span, by in zip(gone, grown, strict=False)]
+    cover = _Cover(gone)
+    left = [moved(piece) for span in kept for piece in cover.left_of(span)]
     new = "".join((*pieces, text[at:]))
-
-    def moved(place: int) -> int:
-        return place + sum(len(REDACTED) - (span.end - span.start) for span in fresh if span.end <= place)
-
-    spots = [Span(moved(span.start), moved(span.start) + len(REDACTED)) for span in fresh]
-    old = [Span(moved(span.start), moved(span.end)) for span in written]
-    left = [Span(moved(s.start), moved(s.end)) for keep in kept for s in _without(keep, fresh)]
-    return new, union((*old, *spots)), union(left)
+    return new, union((*(moved(span) for span in written), *spots)), union(left)
