@@ -18,6 +18,7 @@ from phigate.analyzers.layers import View
 
 _BEFORE: Final = 60  # characters
 _AFTER: Final = 24
+_JUST_BEFORE: Final = 8
 _LOOSE: Final = 0.55
 _CONNECT: Final = (
     "number|numbers|numero|numeros|numer|nummer|num|nro|no|nr|n|nos|id|ids|code|codigo|codice|is|was|are|as|of|for|ending|ends|"
@@ -30,7 +31,7 @@ _GAP: Final = re.compile(
     rf"[\s:#.,=*()\[\]\"'|/<>_—-]{{0,12}}+(?:(?:{_CONNECT})(?![a-z0-9])[\s:#.,=*()\[\]\"'|/<>_—-]{{0,8}}+){{0,4}}+"
 )
 _EXPLICIT: Final = re.compile(r"[:#=|]|(?<![a-z])(?:no|nr|n|num|number|numero|nummer|id|nro)(?![a-z])")
-_UNIT: Final = re.compile(
+UNIT: Final = re.compile(
     r"[ ]?(?:%|‰|°|º ?c|mg|mcg|µg|μg|ug|ng|pg|kg|g|gr|lb|lbs|oz|ml|cc|l|dl|cl|ul|µl|μl|mm|cm|m|km|mm ?hg|mmol|mol|meq|"
     r"ui|iu|u|units?|unidades|einheiten|bpm|lpm|rpm|hz|khz|mhz|kcal|cal|kj|joules?|watts?|volts?|mv|ms|msec|sec|s|min|mins|minutes?|"
     r"hours?|hrs?|h|horas?|heures?|stunden|std|ore|uur|days?|d|dias?|jours?|tage|tagen|giorni|dagen|weeks?|semanas?|semaines?|wochen|"
@@ -72,6 +73,11 @@ class Surroundings:
         """All labels of the view, in order."""
         return self._labels
 
+    def announced(self, start: int) -> bool:
+        """Return whether a label ends just before an offset: the quick look before `near`."""
+        at = bisect_right(self._ends, start) - 1
+        return at >= 0 and start - self._labels[at].end <= _JUST_BEFORE
+
     def near(self, start: int, end: int) -> Near:
         """Say what surrounds the number at this stretch. Ask in order of position: lists share their label."""
         kinds: dict[str, float] = {}
@@ -84,7 +90,7 @@ class Surroundings:
         if not kinds and self._inherited is not None and self._continues(self._inherited[0], start):
             kinds.update(self._inherited[1].kinds)
             result.explicit = self._inherited[1].explicit
-        result.measured = _UNIT.match(self._view.folded, end) is not None
+        result.measured = UNIT.match(self._view.folded, end) is not None
         self._inherited = (end, result) if kinds and not result.other else None
         return result
 
@@ -103,6 +109,8 @@ class Surroundings:
             label = self._labels[at]
             gap = folded[label.end : start]
             tight = nearest and len(gap) <= 40 and gap.count("\n") <= 1 and _GAP.fullmatch(gap) is not None
+            if tight and label.weak:
+                tight = not gap.strip(" .") or _EXPLICIT.search(gap) is not None
             if tight:
                 tight = "\n" not in gap or folded[label.end : label.end + 2].strip(" :") in {"", "\n"}
             if tight or (not label.weak and "\n" not in gap and not any(c.isdigit() for c in gap) and ". " not in gap):

@@ -15,6 +15,7 @@ from presidio_analyzer import AnalyzerEngine
 
 from phigate.analysis import PartAnalysis, Unread
 from phigate.analyzers import pipeline
+from phigate.analyzers.addresses import join_addresses
 from phigate.analyzers.cache import FindingCache, Local
 from phigate.analyzers.decision import settle
 from phigate.analyzers.encoded import find_encoded
@@ -158,6 +159,7 @@ class Examiner:
             found += step()
             if budget.clock() > end:
                 raise PartTimeoutError
+        found += join_addresses(view, found)
         item.found = settle(f for f in found if f.score >= pipeline.FLOOR)
         if self._cache is not None:
             self._cache.put(digest, Local(item.found, item.lang, foreign=False, undecodable=False))

@@ -27,39 +27,39 @@ LABEL_WORDS: Final[dict[str, str]] = {
         id paziente|codice nosografico|numero pratica|
         patientnummer|patient nummer|patientnr|dossiernummer|dossier nummer|zis nummer|zisnummer|statusnummer|
         ziekenhuisnummer|epd nummer""",
-    "case": """encounter|encounter id|encounter number|visit id|visit number|visit no|visit #|csn|fin|har|
+    "case": """~encounter|encounter id|encounter number|visit id|visit number|visit no|visit #|csn|~fin|~har|
         admission id|admission number|admission no|episode number|episode id|episode no|appointment id|booking reference|
         accession|accession number|accession no|accession id|acc #|acc no|acc number|specimen id|specimen number|specimen no|
         sample id|sample number|lab id|lab number|lab no|order id|order number|order no|requisition|requisition number|
         report number|report id|report no|referral number|referral no|referral id|case number|case no|case id|case #|case ref|
         case reference|~case|study id|study number|study subject id|subject id|subject number|participant id|participant number|
-        participant|enrollment id|enrolment id|trial id|screening number|randomization number|randomisation number|
+        ~participant|enrollment id|enrolment id|trial id|screening number|randomization number|randomisation number|
         protocol number|ticket number|ticket id|incident number|incident id|confirmation number|confirmation code|
         reference number|reference no|ref number|ref no|~ref|~reference|file number|file no|file #|
         transaction id|transaction number|tracking number|tracking no|batch number|invoice|invoice number|invoice no|
         atendimento|numero do atendimento|n atendimento|numero de atendimento|internacao n|numero da internacao|
-        registro de atendimento|conta hospitalar|guia|numero da guia|guia tiss|senha de autorizacao|senha|aih|apac|
+        registro de atendimento|conta hospitalar|~guia|numero da guia|guia tiss|senha de autorizacao|~senha|aih|apac|
         numero da aih|autorizacao de internacao|pedido|numero do pedido|exame n|numero do exame|laudo n|amostra|
         numero da amostra|protocolo|numero de protocolo|episodio|n episodio|numero do episodio|
         numero de episodio|episodio n|numero de peticion|peticion|n peticion|solicitud|numero de solicitud|muestra|
         n muestra|numero de muestra|biopsia n|numero de biopsia|n biopsia|numero de caso|caso n|numero de visita|
         numero de sejour|n sejour|no sejour|iep|nda|numero de venue|n de venue|numero de demande|n demande|
         numero d examen|n examen|numero de prelevement|n prelevement|numero d admission|n admission|numero d anonymat|
-        fallnummer|fall nr|fallnr|fall id|fall|aufnahmenummer|aufnahme nr|aufnahmenr|auftragsnummer|auftrags nr|
+        fallnummer|fall nr|fallnr|fall id|~fall|aufnahmenummer|aufnahme nr|aufnahmenr|auftragsnummer|auftrags nr|
         befundnummer|befund nr|journalnummer|journal nr|einsendenummer|eingangsnummer|probennummer|proben nr|
         labornummer|labor nr|e nr|untersuchungsnummer|vorgangsnummer|fallzahl nr|
         numero di ricovero|ricovero n|numero ricovero|numero accettazione|accettazione n|numero richiesta|richiesta n|
         numero referto|referto n|numero di accesso|codice accesso|numero campione|codice campione|pratica n|
         opnamenummer|opname nummer|bezoeknummer|onderzoeksnummer|aanvraagnummer|ordernummer|monsternummer|zaaknummer|
         zaak nummer|casusnummer|verwijsnummer|factuurnummer|registratienummer|polikliniek nummer|
-        consultation number|claim number|claim no|claim id|claim #|claim|authorization number|authorisation number|
+        consultation number|claim number|claim no|claim id|claim #|~claim|authorization number|authorisation number|
         authorization no|auth number|auth no|prior auth|prior authorization|pre authorization number|
         prescription number|prescription no|rx number|rx no|rx #|rx id|prescription id|dispensing number""",
     "plan": """health plan|health plan id|health plan beneficiary|beneficiary|beneficiary number|beneficiary id|
         plan id|plan number|plan no|plan member|plan beneficiary|member id|member number|member no|member #|memberid|
         membership number|membership id|subscriber|subscriber id|subscriber number|subscriber no|insurance id|
         insurance number|insurance no|insurance policy|insurance card|insurance member|insured id|insured number|~insurance|
-        policy number|policy no|policy id|policy #|policy|policyholder id|group number|group no|group id|group #|medicare|
+        policy number|policy no|policy id|policy #|~policy|policyholder id|group number|group no|group id|group #|medicare|
         medicare id|medicare number|mbi|hicn|medicaid|medicaid id|medicaid number|tricare|payer id|payor id|enrollee id|
         coverage id|coverage number|health insurance|health insurance number|health card|health card number|ohip|hpbn|
         carteirinha|carteira|numero da carteirinha|carteira do plano|carteira do convenio|convenio|plano de saude|
@@ -92,7 +92,7 @@ LABEL_WORDS: Final[dict[str, str]] = {
         numero de tarjeta|carte bancaire|carte de credit|numero de carte|kreditkarte|kreditkartennummer|kartennummer|
         carta di credito|numero carta|carta di debito|creditcard|creditcardnummer|pasnummer""",
     "license": """license|license number|license no|license #|license id|licence|licence number|licence no|
-        lic no|lic #|lic|driver license|drivers license|driver s license|driving licence|driving license|dl|dl no|dl number|
+        lic no|lic #|~lic|driver license|drivers license|driver s license|driving licence|driving license|dl no|dl number|
         driver s licence|medical license|medical licence|state license|certificate|certificate number|certificate no|
         cert no|cert number|certification number|certification id|registration number|registration no|registration id|~registration|
         board certification|passport|passport number|passport no|visa number|dea|dea number|dea no|dea registration|
@@ -102,7 +102,7 @@ LABEL_WORDS: Final[dict[str, str]] = {
         registro profissional|carteira profissional|numero de registro profissional|cartao de cidadao|bilhete de identidade|
         cedula profissional|cedula|n cedula|numero de cedula|ordem dos medicos|om n|carta de conducao|passaporte|crachá|
         cracha|matricula funcional|matricula siape|siape|
-        colegiado|n colegiado|numero de colegiado|num colegiado|no colegiado|ncol|n col|num col|col n|cedula profesional|
+        colegiado|nocol|ncolegiado|no colegiado|n colegiado|numero de colegiado|num colegiado|no colegiado|ncol|n col|num col|col n|cedula profesional|
         carne de conducir|permiso de conducir|licencia|numero de licencia|pasaporte|numero de pasaporte|
         rpps|n rpps|numero rpps|adeli|n adeli|permis de conduire|numero de permis|passeport|numero de passeport|
         ordre des medecins|carte d identite|carte nationale d identite|cni|matricule|numero professionnel|finess|n finess|
@@ -111,7 +111,7 @@ LABEL_WORDS: Final[dict[str, str]] = {
         personalnummer|personal nr|approbationsnummer|dienstnummer|
         patente|numero di patente|patente di guida|passaporto|numero di passaporto|carta d identita|carta di identita|
         numero di iscrizione|ordine dei medici|albo|n iscrizione|
-        big|big nummer|big register|agb|agb code|rijbewijs|rijbewijsnummer|paspoort|paspoortnummer|identiteitskaart|
+        ~big|big nummer|big register|agb|agb code|rijbewijs|rijbewijsnummer|paspoort|paspoortnummer|identiteitskaart|
         id kaart|personeelsnummer|uzi|uzi nummer""",
     "npi": "npi|npi number|npi no|npi #|national provider identifier|national provider id",
     "ssn": """ssn|ss #|ss no|ss number|social|soc sec|social security|social security number|social security no|
@@ -124,12 +124,12 @@ LABEL_WORDS: Final[dict[str, str]] = {
         kennzeichen|kfz kennzeichen|kfz|fahrgestellnummer|fin nummer|targa|numero di telaio|telaio|
         kenteken|chassisnummer""",
     "device": """serial|serial number|serial no|serial #|s n|sn|device id|device serial|device identifier|
-        device number|udi|lot number|lot no|lot #|lot|imei|imsi|iccid|equipment id|implant serial|model and serial|
+        device number|udi|lot number|lot no|lot #|~lot|imei|imsi|iccid|equipment id|implant serial|model and serial|
         pacemaker serial|numero de serie|n de serie|n serie|num serie|lote|n lote|numero de lote|numero do lote|
         patrimonio|numero de patrimonio|seriennummer|serien nr|seriennr|geratenummer|gerate nr|chargennummer|
-        chargen nr|charge|ch b|lot n|numero de lot|numero di serie|matricola|numero di matricola|lotto|numero di lotto|
+        chargen nr|~charge|ch b|lot n|numero de lot|numero di serie|matricola|numero di matricola|lotto|numero di lotto|
         numero lotto|serienummer|serie nummer|lotnummer|partijnummer|apparaatnummer|asset tag|device tag""",
-    "id": """id|id number|id no|id #|identifier|ids|unique id|unique identifier|identification number|identification no|
+    "id": """~id|id number|id no|id #|identifier|~ids|unique id|unique identifier|identification number|identification no|
         identification|national id|national identification number|national insurance|national insurance number|ni number|
         nino|user id|userid|uid|guid|uuid|token|~code|~key|biometric id|fingerprint id|face id|voiceprint id|
         student id|student number|resident id|resident number|inmate number|veteran id|registry number|registry id|
@@ -160,7 +160,7 @@ LABEL_WORDS: Final[dict[str, str]] = {
     "certidao": """certidao|certidao de nascimento|certidao de casamento|certidao de obito|matricula da certidao|
         dnv|declaracao de nascido vivo|declaracao de nascimento|nascido vivo|declaracao de obito""",
     "brpassport": "passaporte|n passaporte|numero do passaporte",
-    "crm": """crm|coren|cro|crf|crefito|crn|crp|crfa|cremesp|cremerj|crbm|cress|crmv|rqe|crm n|cnes|crm sp|crm rj|
+    "crm": """crm|coren|cro|crf|crefito|crn|crfa|cremesp|cremerj|crbm|cress|crmv|rqe|crm n|cnes|crm sp|crm rj|
         crm mg|crm rs|crm pr|crm ba|crm sc|crm df|crm pe|crm ce|crm go""",
     # Contact
     "phone": """phone|phone number|phone no|phones|telephone|telephone number|tel|tel no|tele|ph|ph no|cell|cell phone|

@@ -8,12 +8,16 @@ state between views. `NameFinder` is the interface of `phigate.analyzers.names.N
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from phigate.finding import EntityType, Finding
+
+# The digit comes first in the pattern: the search then skips all else at the speed of C.
+_DIGIT_START: Final = re.compile(r"\d(?<![^\W_].)\d*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,14 @@ class View:
         while self.offsets[end] == last:  # one escape may stand for several characters: take it whole
             end += 1
         return self.offsets[start], self.offsets[end]
+
+    def digit_starts(self) -> list[int]:
+        """Return where runs of digits begin that no letter or digit precedes; worked out once."""
+        known = self.memo.get("digit_starts")
+        if known is None:
+            known = self.memo["digit_starts"] = [m.start() for m in _DIGIT_START.finditer(self.shadow)]
+        assert isinstance(known, list)
+        return known
 
     def word_at_or_after(self, offset: int) -> int:
         """Return the index of the first word that starts at or after ``offset``."""

@@ -139,7 +139,7 @@ class Memory:
 def _inside(finding: Finding, covered: Sequence[tuple[int, int]]) -> bool:
     """Binary search would miss nested spans; the list is short per part, and sorted, so stop early."""
     at = bisect_right(covered, (finding.start, 1 << 60)) - 1
-    return any(start <= finding.start and finding.end <= end for start, end in covered[max(0, at - 4):at + 1])
+    return any(start <= finding.start and finding.end <= end for start, end in covered[max(0, at - 4) : at + 1])
 
 
 def folded_words(text: str) -> frozenset[str]:

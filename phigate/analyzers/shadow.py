@@ -178,14 +178,10 @@ def view_of(text: str, *, lang: str = "", hints: tuple[Hint, ...] = (), recall: 
         if _LOOK_ALIKE.search(shadow):
             shadow = _unmask(shadow)
     folded = fold(shadow)
-    words: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for match in _WORD.finditer(folded):
-        words.append(match.group())
-        start, end = match.span()
-        starts.append(start)
-        ends.append(end)
+    spans = [match.span() for match in _WORD.finditer(folded)]
+    words = _WORD.findall(folded)
+    starts = [span[0] for span in spans]
+    ends = [span[1] for span in spans]
     return View(text, shadow, folded, offsets, words, starts, ends, lang, hints, recall)
 
 

@@ -25,21 +25,21 @@ from phigate.finding import Finding
 
 _TIME: Final = r"(?:[T ,]{1,3}(?:at |as |às |um |alle |a las |om )?\d{1,2}[:h]\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?(?:\s?[AaPp]\.?[Mm]\b\.?)?(?:\s?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?)?"
 _NUMERIC: Final = re.compile(
-    rf"(?<![\w./-])(?:"
+    rf"(?<![\w./])(?<![A-Za-z]-)(?<!\d-\d\d-)(?<!\d-\d-)(?:"
     rf"(?P<iso>(?:18|19|20|21)\d\d(?P<s1>[-/.])(?:0?[1-9]|1[0-2])(?P=s1)(?:0?[1-9]|[12]\d|3[01])(?!\d){_TIME})"
-    rf"|(?P<dmy>(?:0?[1-9]|[12]\d|3[01])(?P<s2> ?[-/.] ?|[ ])(?:0?[1-9]|[12]\d|3[01])(?P=s2)(?:(?:18|19|20|21)\d\d|'?\d\d)(?!\d){_TIME})"
+    rf"|(?P<dmy>(?:0?[1-9]|[12]\d|3[01])(?P<s2> ?[-/.]{{1,2}} ?|[ ])(?:0?[1-9]|[12]\d|3[01])(?P=s2)[-/.]?(?:(?:18|19|20|21)\d\d|'?\d\d)(?!\d){_TIME})"
     rf"|(?P<mix>(?:0?[1-9]|[12]\d|3[01])[-/.](?:0?[1-9]|1[0-2])[-/.](?:(?:18|19|20|21)\d\d|\d\d)(?!\d))"
     rf"|(?P<my>(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d\d(?![\d/.-]*\d))"
     rf"|(?P<ym>(?:19|20)\d\d[-/](?:0[1-9]|1[0-2])(?![\d/.-]*\d))"
-    rf"|(?P<md2>(?:0?[1-9]|1[0-2])/\d\d(?![\d/.-]*\d))"
+    rf"|(?P<md2>(?:0?[1-9]|1[0-2])/\d\d(?!\d|[/.]\d))"
     rf"|(?P<dm>(?:0?[1-9]|[12]\d|3[01])(?:/(?:0?[1-9]|[12]\d|3[01])|\.(?:0?[1-9]|1[0-2])\.)(?!\d|/\d))"
     rf"|(?P<compact>(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{4}}(?:\d\d)?)?(?!\w))"
     rf"|(?P<masked>(?:[Xx_*]{{1,2}}|\d{{1,2}})/(?:[Xx_*]{{1,2}}|\d{{1,2}})/(?:19|20)?[\d]{{2}}(?!\d))"
-    rf")(?![\w%]|-\d)"
+    rf")(?![\w%]|-\d(?!\d?[/.]))"
 )
 _YEAR: Final = re.compile(r"(?<![\w.,/-])(?:(?:18|19|20)\d\d)(?![\w%]|[.,/-]\d)")
 _DAY_BEFORE: Final = re.compile(
-    rf"(?:\b(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|re|o|a|e|º|ª|\.)?|1°)(?:\s?(?:-|a|e|y|to|and|bis|et|und|en|/|,)\s?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|\.)?){{0,3}}[\s/.-]{{0,3}}(?:{DATE_JOINERS}\s)?)\Z"
+    rf"(?:\b(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|re|o|a|e|º|ª|\.)?|1°)(?:\s{{0,2}}(?:-|a|e|y|to|and|bis|et|und|en|/|,)\s{{0,2}}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|\.)?){{0,3}}[\s/.-]{{0,3}}(?:{DATE_JOINERS}\s)?)\Z"
 )
 _DAY_AFTER: Final = re.compile(
     r"\.?[\s./-]{1,2}(?:the\s)?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?(?:\s?(?:-|to|and|through|&)\s?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?)?(?![\d%/]|[.,:]\d|\s?(?:mg|ml|kg|mm|years?|days?|weeks?|patients)\b)"
@@ -49,6 +49,49 @@ _YEAR_AFTER: Final = re.compile(
 )
 _TIME_AFTER: Final = re.compile(_TIME)
 _YEAR_RANGE: Final = re.compile(r"\s?(?:-|to|/|a|e|y|bis|and)\s?(?:(?:19|20)\d\d|\d\d)(?![\w%]|[.,]\d)")
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 2099
+_BARE_YEAR: Final = 0.4
+_ARTICLES: Final = frozenset({"el", "o", "os", "los", "the", "le", "il", "l", "de", "do", "del", "des"})
+_YEAR_NOUNS: Final = frozenset(
+    {
+        "ano",
+        "anos",
+        "year",
+        "annee",
+        "anno",
+        "jahr",
+        "jahre",
+        "jaar",
+        "spring",
+        "summer",
+        "fall",
+        "autumn",
+        "winter",
+        "verao",
+        "inverno",
+        "outono",
+        "primavera",
+        "verano",
+        "invierno",
+        "otono",
+        "ete",
+        "hiver",
+        "automne",
+        "printemps",
+        "sommer",
+        "herbst",
+        "fruhjahr",
+        "fruhling",
+        "estate",
+        "autunno",
+        "zomer",
+        "herfst",
+        "lente",
+        "voorjaar",
+        "najaar",
+    }
+)
 _WORD_DAY: Final = re.compile(r"([a-z]+)[ -]?([a-z]+)?\s(?:(?:of|de|do|di|del)\s)?\Z")
 _BEFORE_CHARS: Final = 26
 _BP: Final = re.compile(
@@ -92,7 +135,12 @@ _SCORES: Final = {
 def _numeric(view: View, surroundings: Surroundings) -> list[Finding]:
     found: list[Finding] = []
     text, folded = view.shadow, view.folded
-    for match in _NUMERIC.finditer(text):
+    done = 0
+    for at in view.digit_starts():
+        match = _NUMERIC.match(text, at) if at >= done else None
+        if match is None:
+            continue
+        done = match.end()
         rule = match.lastgroup or "dmy"
         rule = next((k for k in _SCORES if match.group(k)), rule)
         score = _SCORES[rule]
@@ -108,7 +156,14 @@ def _numeric(view: View, surroundings: Surroundings) -> list[Finding]:
             left, _, right = match.group().strip(".").replace(".", "/").partition("/")
             if left.isdigit() and right.isdigit() and (int(left) > 31 or (int(left) > 12 and int(right) > 12)):
                 continue
-            if rule != "masked" and "/" in match.group() and int(right or 0) in {5, 10} and int(left) <= int(right):
+            if (
+                rule != "masked"
+                and match.group().count("/") == 1
+                and right.isdigit()
+                and left.isdigit()
+                and int(right) in {5, 10}
+                and int(left) <= int(right)
+            ):
                 score = 0.25  # "3/5", "7/10": a grade more often than a day
         if rule == "dm" and match.group().endswith(".") and score:
             score = 0.6
@@ -120,19 +175,25 @@ def _worded(view: View, surroundings: Surroundings) -> list[Finding]:
     found: list[Finding] = []
     words, starts, ends = view.words, view.starts, view.ends
     for n, word in enumerate(words):
-        if word in MONTHS:
+        if word in MONTHS or (word[-1].isdigit() and word.rstrip("0123456789") in MONTHS):
             finding = _around_month(view, n, surroundings)
             if finding is not None:
                 found.append(finding)
-        elif word in WEEKDAYS and len(word) > 3:
-            found.append(Finding(starts[n], ends[n], T.DATE, 0.25, "dates:weekday"))
+        elif word in WEEKDAYS and len(word) > 4 and view.shadow[starts[n] : ends[n]][:1] != "_":
+            found.append(Finding(starts[n], ends[n], T.DATE, _weekday(view, n), "dates:weekday"))
     return found
+
+
+def _weekday(view: View, n: int) -> float:
+    """English and German days carry a capital; elsewhere "segunda" and "quinta" are ordinals too."""
+    capital = view.shadow[view.starts[n]].isupper()
+    return 0.4 if capital or view.words[n].endswith(("day", "feira", "tag")) else 0.2
 
 
 def _around_month(view: View, n: int, surroundings: Surroundings) -> Finding | None:
     folded = view.folded
-    word = view.words[n]
-    start, end = view.starts[n], view.ends[n]
+    word = view.words[n].rstrip("0123456789")
+    start, end = view.starts[n], view.starts[n] + len(word)
     day = False
     window = max(0, start - _BEFORE_CHARS)
     before = _DAY_BEFORE.search(folded, window, start)
@@ -164,6 +225,14 @@ def _around_month(view: View, n: int, surroundings: Surroundings) -> Finding | N
         return Finding(start, end, T.DATE, 0.5, "dates:month")
     if year is None and word in AMBIGUOUS_MONTHS and not view.shadow[view.starts[n]].isupper() and len(word) <= 3:
         return None
+    other = n - 2 if n > 1 and view.words[n - 1] in {"y", "e", "and", "et", "und", "to", "bis", "a", "en"} else n - 1
+    if (
+        other >= 0
+        and view.words[other] in MONTHS
+        and view.starts[n] - view.ends[other] <= 5
+        and start == view.starts[n]
+    ):
+        start = view.starts[other]  # "febrero y abril de 2002", "June-July 2020"
     if n and view.words[n - 1] in WEEKDAYS and start - view.ends[n - 1] <= 3:
         start = view.starts[n - 1]
     return _typed(view, start, end, 0.95 if year and day else 0.85, "words", surroundings)
@@ -175,22 +244,29 @@ def _years(view: View, found: list[Finding], surroundings: Surroundings) -> list
     covered = bytearray(len(text))
     for f in found:
         covered[f.start : f.end] = b"\1" * (f.end - f.start)
-    for match in _YEAR.finditer(text):
+    for at_digit in view.digit_starts():
+        match = _YEAR.match(text, at_digit)
+        if match is None:
+            continue
         start, end = match.span()
-        if covered[start]:
+        if covered[start] or not _FIRST_YEAR <= int(match.group()) <= _LAST_YEAR:
             continue
         at = view.word_before(start)
-        previous = view.words[at] if at >= 0 and start - view.ends[at] <= 2 else ""
-        score = 0.0
+        while at >= 0 and view.words[at] in _ARTICLES and start - view.ends[at] <= 6:
+            at -= 1
+        previous = view.words[at] if at >= 0 and start - view.ends[at] <= 6 else ""
+        score = _BARE_YEAR
         if previous in YEAR_CUES or (previous in MONTHS):
             score = 0.6
         elif text[start - 1 : start] == "(" and text[end : end + 1] == ")":
             score = 0.5
         elif previous.isalpha() and surroundings.near(start, end).best(frozenset({"date", "dob"})):
             score = 0.7
-        if surroundings.near(start, end).measured:
-            score = 0.0
-        if score:
-            span = _YEAR_RANGE.match(folded, end)
-            years.append(Finding(start, span.end() if span else end, T.DATE, score, "dates:year"))
+        near = surroundings.near(start, end)
+        if near.measured or near.other:
+            continue
+        if previous in _YEAR_NOUNS:
+            start = view.starts[at]
+        span = _YEAR_RANGE.match(folded, end)
+        years.append(Finding(start, span.end() if span else end, T.DATE, score, "dates:year"))
     return years

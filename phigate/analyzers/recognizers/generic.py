@@ -20,11 +20,12 @@ _LOCAL: Final = re.compile(r"[^\s@<>\"'()\[\]{},;:|=]{1,64}\Z")
 _DOMAIN: Final = re.compile(
     r"(?:[^\W_](?:[\w-]{0,62}[^\W_])?\.){0,8}[^\W_](?:[\w-]{0,62}[^\W_])?|\[[0-9A-Fa-f.:]{3,45}\]"
 )
+# "john at gmail dot com", "john [at] gmail [dot] com": the name is looked for to the left of a hit.
 _AT_WORD: Final = re.compile(
-    r"([\w.+-]{1,64})\s?[\[({<]\s?(?:at|arroba|chiocciola|arobase)\s?[\])}>]\s?([\w-]{1,63}(?:(?:\.|\s?[\[({<]\s?(?:dot|ponto|punto|point|punkt)\s?[\])}>]\s?)[\w-]{1,63}){1,5})"
-    r"|([\w.+-]{2,64})\s(?:arroba|at|chiocciola|arobase)\s([\w-]{2,63}(?:\s?(?:dot|ponto|punto|point|punkt)\s?[\w-]{2,63}){1,4})",
-    re.IGNORECASE,
+    r" (?:at|arroba|chiocciola|arobase) [a-z0-9-]{2,63}(?:(?: (?:dot|ponto|punto|punkt) [a-z0-9-]{2,63}){1,4}|\.(?:com|org|net|edu|gov|br|pt|es|fr|de|it|nl|uk)(?![a-z0-9]))"
+    r"|[ ]?[\[({<][ ]?(?:at|arroba|chiocciola|arobase)[ ]?[\])}>][ ]?[a-z0-9-]{1,63}(?:(?:\.|[ ]?[\[({<][ ]?(?:dot|ponto|punto|point|punkt)[ ]?[\])}>][ ]?)[a-z0-9-]{1,63}){1,5}"
 )
+_NAME_BEFORE: Final = re.compile(r"[a-z0-9_.+-]{1,64}\Z")
 _URL: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{1,20}+://|www\.)[^\s<>\"'`{}|\\^\[\]]{2,2048}+", re.IGNORECASE)
 _BARE_DOMAIN: Final = re.compile(
     r"(?<![\w@.-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,5}"
@@ -40,6 +41,7 @@ _IPV6: Final = re.compile(
 _MAC: Final = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?:(?:\1[0-9A-Fa-f]{2}){2})?(?![\w:-])|(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])"
 )
+_MAC_HINT: Final = re.compile(r"[:.-][0-9A-Fa-f]{2,4}[:.-][0-9A-Fa-f]{2,4}")
 _UUID: Final = re.compile(r"(?<!\w)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?!\w)")
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?(?!\w)")
 _CRYPTO: Final = re.compile(
@@ -76,8 +78,11 @@ def _emails(view: View) -> list[Finding]:
                 found.append(Finding(start, end, T.EMAIL, 0.95 if "." in domain.group() else 0.7, "generic:email"))
                 done = end
         at = text.find("@", at + 1)
-    if " at " in view.folded or "arroba" in view.folded or "[at" in view.folded or "(at" in view.folded:
-        found += [Finding(m.start(), m.end(), T.EMAIL, 0.8, "generic:email_spoken") for m in _AT_WORD.finditer(text)]
+    for match in _AT_WORD.finditer(view.folded):
+        start = match.start()
+        name = _NAME_BEFORE.search(view.folded, max(0, start - 64), start)
+        if name is not None:
+            found.append(Finding(name.start(), match.end(), T.EMAIL, 0.8, "generic:email_spoken"))
     return found
 
 
@@ -102,18 +107,21 @@ def _machines(view: View) -> list[Finding]:
     text = view.shadow
     found: list[Finding] = []
     if "." in text:
-        for match in _IPV4.finditer(text):
-            found.append(Finding(match.start(), match.end(), T.IP_ADDRESS, 0.85, "generic:ipv4"))
-    if ":" in text:
+        found += [
+            Finding(match.start(), match.end(), T.IP_ADDRESS, 0.85, "generic:ipv4")
+            for start in view.digit_starts()
+            if (match := _IPV4.match(text, start))
+        ]
+    if "::" in text or text.count(":") >= 7:
         for match in _IPV6.finditer(text):
             value = match.group()
             if not _TIME_LIKE.fullmatch(value) and ("::" in value or value.count(":") == 7) and len(value) > 4:
                 found.append(Finding(match.start(), match.end(), T.IP_ADDRESS, 0.85, "generic:ipv6"))
+    if _MAC_HINT.search(text) is None:
+        return found
     for match in _MAC.finditer(text):
         found.append(Finding(match.start(), match.end(), T.MAC, 0.9, "generic:mac"))
-    if "-" in text:
-        for match in _UUID.finditer(text):
-            found.append(Finding(match.start(), match.end(), T.UUID, 0.95, "generic:uuid"))
+    found += [Finding(m.start(), m.end(), T.UUID, 0.95, "generic:uuid") for m in _UUID.finditer(text)]
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from phigate.analyzers.context import UNIT as _UNIT
 from phigate.analyzers.context import Near, Surroundings
 from phigate.analyzers.layers import View
 from phigate.analyzers.recognizers import br, eu, generic, us
@@ -34,9 +35,20 @@ _TYPE_OF_KIND: Final[dict[str, T]] = {
 }  # fmt: skip
 _ID_KINDS: Final = frozenset(_TYPE_OF_KIND)
 
-_DIGIT_RUN: Final = re.compile(r"\d[0-9A-Za-z./_#*-]*+")
-_PIECE_CHARS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz./_#*-")
-_EDGE: Final = "./_#*-"
+_DIGIT_RUN: Final = re.compile(r"\d[0-9A-Za-z./_*-]*+")
+_PIECE_CHARS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz./_*-")
+_LEAST: Final = 3
+_GROUP: Final = re.compile(r"\d{2,}(?!\w)")
+_EDGE: Final = "./_*-"
+# "77-year-old", "12-week", "3-fache": a word hangs on the number.
+_WORD_TAIL: Final = re.compile(r"-[a-z]{3,}(?:-[a-z]+)*\Z|(?<=\d)(?:st|nd|rd|th|er|re|e|a|o)\Z")
+# A unit grown onto the number, alone or as a range: 28mg, 12-14g/dl, 0.5mg/dl.
+_GLUED_UNIT: Final = re.compile(
+    r"[<>]?\d[\d.,/-]*(?:x10)?(?:mg|mcg|ug|ng|pg|kg|g|gr|ml|cc|l|dl|ul|mm|cm|m|mmol|mol|meq|ui|iu|u|bpm|hz|kcal|min|sec|s|h|hs|hrs?|d|w|wk|wks|mo|y|yo|yrs?|"
+    r"x|k|kb|mb|gb|f|fr|ch|gy|cgy|mhz|ghz|mmhg|cmh2o|ppm|nm|um|kda|bp|c|v|w|kw|a|ma|mv|db|pts?|usd|eur)(?:[/.-].{0,12})?\Z",
+    re.IGNORECASE,
+)
+_YEARS: Final = re.compile(r"(?:19|20)\d\d(?:[-/](?:19|20)?\d\d)+")
 _REACH_LEFT: Final = 40
 _SEPARATORS: Final = str.maketrans("", "", " .-/_#*()")
 # Pieces that families write apart, by their shape: 9 is a digit, A a letter.
@@ -49,7 +61,7 @@ _SPACED: Final = re.compile(
 _SHAPE: Final = str.maketrans("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "9" * 10 + "A" * 52)
 _DECIMAL: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})*[.,]\d+|\d+[.,]\d+|\d{1,3}(?:\.\d{3})+")
 _CODED: Final = re.compile(
-    r"[A-Z]{1,5}[-_/#]?\d{5,12}|[A-Z]{1,4}-\d{3,}-\d{2,}[\w-]*|\d{2,4}-\d{2,4}-\d{3,}|\d{3,}[-/]\d{3,}[\d/-]*",
+    r"[A-Z]{1,5}[-_/]?\d{5,12}|[A-Z]{1,4}-\d{2,}-\d{2,}[\w-]*|\d{2,4}-\d{2,4}-\d{3,}|\d{3,}-\d{4,}[\d-]*|\d{4,}/\d{4,}[\d/-]*",
     re.IGNORECASE,
 )
 _TRIAL: Final = re.compile(
@@ -74,6 +86,9 @@ def _pieces(view: View, taken: bytearray | None) -> list[tuple[int, int]]:
             start += 1
         while text[end - 1] in _EDGE:
             end -= 1
+        tail = _WORD_TAIL.search(text, start, end)
+        if tail is not None:
+            end = tail.start()
         if taken is None or not any(taken[start:end]):
             found.append((start, end))
     return found
@@ -118,7 +133,7 @@ class NumberLayer:
             return found
         done = -1
         for start, end in _joined(view, pieces):
-            if start < done:
+            if start < done or (end - start < _LEAST and not surroundings.announced(start)):
                 continue
             near = surroundings.near(start, end)
             if near.best(_ID_KINDS) == 1.0 and not near.other:
@@ -133,11 +148,10 @@ class NumberLayer:
         """Reach on where a labelled number is written in groups: "MRN 12 345 678"."""
         text = view.shadow
         while end + 1 < len(text) and text[end] == " " and text[end + 1].isdigit():
-            match = _DIGIT_RUN.match(text, end + 1)
+            match = _GROUP.match(text, end + 1)
             if (
                 match is None
-                or len(match.group()) < 3
-                or not match.group().isdigit()
+                or _UNIT.match(view.folded, match.end()) is not None
                 or not text[start:end].replace(" ", "").isdigit()
             ):
                 break
@@ -151,6 +165,9 @@ def _judge(view: View, start: int, end: int, near: Near) -> Finding | None:
     raw = view.shadow[start:end]
     compact = raw.translate(_SEPARATORS).upper()
     digits = sum(c.isdigit() for c in compact)
+    glued = _GLUED_UNIT.match(raw) is not None
+    if glued and digits < 7 and not (near.explicit and near.best(_ID_KINDS) == 1.0 and not near.other):
+        return None
     best = _by_spec(raw, compact, near)
     if best is None and not compact.isdigit() and near.kinds:
         best = _by_spec(raw, compact.translate(_OCR), near) if digits * 2 >= len(compact) else None
@@ -207,7 +224,7 @@ def _by_label(compact: str, digits: int, near: Near) -> tuple[float, T, str] | N
         strength = near.kinds.get(kind, 0.0)
         if not strength:
             continue
-        enough = digits >= 5 or (digits >= 2 and len(compact) >= 6)
+        enough = digits >= 5 or (digits >= 3 and len(compact) >= 6)
         if near.explicit and strength == 1.0:
             enough = digits >= 3 or (digits >= 1 and len(compact) >= 4)
         if enough:
@@ -217,7 +234,9 @@ def _by_label(compact: str, digits: int, near: Near) -> tuple[float, T, str] | N
 
 def _bare(raw: str, compact: str, digits: int) -> float:
     """Return what shape alone is worth, with no label and no family."""
-    if compact.isdigit() and digits >= _LONG_DIGITS:
+    if _YEARS.fullmatch(raw) or (compact.isdigit() and "." in raw):
+        return 0.0
+    if compact.isdigit() and digits >= _LONG_DIGITS and "/" not in raw:
         return 0.45
     if _CODED.fullmatch(raw) and digits >= 5:
         return 0.5 if digits >= 6 else 0.4

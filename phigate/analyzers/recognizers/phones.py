@@ -18,7 +18,7 @@ _S: Final = r"[ .\-/]"
 _EXT: Final = r"(?:[ ,;]{0,3}(?:x|ext\.?|extn\.?|extension|ramal|poste|durchwahl|dw|int\.|interno|toestel|anexo|#)[ .:]{0,2}\d{1,6}(?!\d))?"
 _PHONE: Final = re.compile(
     rf"(?<![\w.])(?<!\d[-/])(?:"
-    rf"(?P<intl>(?:\+|\b00 ?)\d{{1,3}}[ .\-/]{{0,2}}(?:\(\d{{1,5}}\)[ .\-/]?)?\d{{1,5}}(?:[ .\-/]{{0,1}}\d{{1,9}}){{0,6}})"
+    rf"(?P<intl>(?:\+ ?|\b00 ?)\d{{1,3}}[ .\-/]{{0,2}}(?:\(\d{{1,5}}\)[ .\-/]?)?\d{{1,5}}(?:[ .\-/]{{0,1}}\d{{1,9}}){{0,6}})"
     rf"|(?P<paren>(?:\b1{_S})?\(\+?\d{{1,5}}\){_S}{{0,2}}\d{{2,9}}(?:{_S}\d{{1,6}}){{0,5}})"
     rf"|(?P<nanp>(?:1{_S})?\d{{3}}(?P<n>[ .-])\d{{3}}(?P=n)\d{{4}})"
     rf"|(?P<br>\d{{2}} ?9?\d{{4}}-\d{{4}}|9\d{{4}}-\d{{4}}|9 \d{{4}}-\d{{4}}|0800[ -]?\d{{3}}[ -]?\d{{4}})"
@@ -35,6 +35,7 @@ _SCORES: Final = {
     "intl": 0.85, "paren": 0.75, "nanp": 0.7, "br": 0.75, "pairs": 0.75, "nine": 0.5, "trunk": 0.5, "local": 0.3,
     "it": 0.5, "run": 0.0,
 }  # fmt: skip
+_YEARS: Final = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d")
 _LABELLED: Final = 0.95
 _KINDS: Final = frozenset({"phone", "fax"})
 _SHORT: Final = frozenset(
@@ -88,8 +89,18 @@ _CALL_WORDS: Final = frozenset(
 def find_phones(view: View, surroundings: Surroundings, taken: bytearray) -> list[Finding]:
     """Return telephone and fax numbers outside the characters that dates and addresses own."""
     found: list[Finding] = []
-    for match in _PHONE.finditer(view.shadow):
+    done = 0
+    text = view.shadow
+    for at in view.digit_starts():
+        if at < done:
+            continue
+        while at > done and text[at - 1] in "(+ " and at and (text[at - 1] != " " or text[at - 2 : at - 1] == "+"):
+            at -= 1
+        match = _PHONE.match(text, at)
+        if match is None:
+            continue
         start, end = match.span()
+        done = end
         if taken[start] or taken[end - 1]:
             continue
         shape = next(k for k in _SCORES if match.group(k) is not None)
@@ -98,6 +109,8 @@ def find_phones(view: View, surroundings: Surroundings, taken: bytearray) -> lis
         near = surroundings.near(start, end)
         strength = near.best(_KINDS)
         score = _SCORES[shape]
+        if shape == "local" and _YEARS.fullmatch(core):
+            continue
         if shape == "trunk" and not 8 <= digits <= 13:
             score = 0.0
         if shape in {"intl", "paren"} and not 7 <= digits <= 15:

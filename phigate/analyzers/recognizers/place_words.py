@@ -476,3 +476,7 @@ NOT_STREET: Final = frozenset(
         "x",
     ]
 )
+# Ordinary words that end like a street.
+NOT_SUFFIXED: Final = frozenset(
+    ["during", "spring", "string", "ring", "weg", "away", "norweg", "herzweg", "strong", "bring", "offspring", "hamstring", "string", "monitoring", "scoring"]
+)

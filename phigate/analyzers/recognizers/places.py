@@ -18,6 +18,7 @@ from phigate.analyzers.recognizers.place_words import (
     FLOOR_TAIL,
     HOUSE_NUMBER,
     NOT_STREET,
+    NOT_SUFFIXED,
     PARTICLES,
     STATES,
     SUFFIX_TAILS,
@@ -38,6 +39,7 @@ _BOX: Final = re.compile(
     r"(?<![a-z0-9])(?:p\.? ?o\.? ?box|postfach|caixa postal|apartado(?: de correos)?|casella postale|postbus|boite postale|psc|cmr)"
     r"[ .:#]{1,2}\d{2,6}(?:[, ]{1,2}box \d{1,6})?"
 )
+_BOX_HINT: Final = re.compile(r"box[ .:#]|postfach|caixa postal|apartado|casella p|postbus|boite postale|psc |cmr ")
 _UK: Final = re.compile(
     r"(?<![\w-])(?:GIR ?0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKPSTUW]|[A-HK-Y]\d[ABEHMNPRV-Y]) ?\d[ABD-HJLNP-UW-Z]{2})(?![\w-])"
 )
@@ -50,9 +52,10 @@ _ZIP_CITY: Final = re.compile(
 )
 _DIGITS: Final = re.compile(r"(?<![\w.,/-])\d{2,5}(?:-\d{3,4})?(?![\w]|[.,/-]\d)")
 _GEO: Final = re.compile(
-    r"(?<![\w.])[-+]?\d{1,2}\.\d{3,10}°?\s?[NSns]?,\s{0,2}[-+]?\d{1,3}\.\d{3,10}°?\s?[EWOewo]?(?![\w.])"
+    r"(?<![\w.(])[-+]?\d{1,2}\.\d{4,10}°?\s?[NSns]?,\s{0,2}[-+]?\d{1,3}\.\d{4,10}°?\s?[EWOewo]?(?![\w.])"
     r"|(?<!\w)\d{1,3}°\s?\d{1,2}'\s?\d{1,2}(?:\.\d{1,4})?\"?\s?[NSEWO]\b"
 )
+_TRIGGERS: Final = frozenset(THOROUGHFARE_FIRST) | frozenset(THOROUGHFARE_LAST)
 _DIGIT: Final = re.compile(r"\d")
 _MOST_WORDS: Final = 8
 
@@ -60,12 +63,15 @@ _MOST_WORDS: Final = 8
 def find_places(view: View, surroundings: Surroundings) -> list[Finding]:
     """Return streets, postal codes and places with their label or number, in no order."""
     found: list[Finding] = []
-    numbers = _DIGIT.search(view.shadow) is not None
+    numbers = bool(view.digit_starts())
     for n, word in enumerate(view.words):
+        known = word in _TRIGGERS
+        if not known and not (numbers and word[-3:] in SUFFIX_TAILS):
+            continue
         finding: Finding | None = None
-        if word in THOROUGHFARE_FIRST:
+        if known and word in THOROUGHFARE_FIRST:
             finding = _word_first(view, n)
-        if finding is None and word in THOROUGHFARE_LAST and n:
+        if known and finding is None and word in THOROUGHFARE_LAST and n:
             finding = _word_last(view, n)
         if finding is None and numbers and word[-3:] in SUFFIX_TAILS:
             finding = _suffixed(view, n)
@@ -163,7 +169,11 @@ def _suffixed(view: View, n: int) -> Finding | None:
         return None
     tail = _SUFFIX_NUMBER.match(view.folded, view.ends[n])
     start = view.starts[n]
-    if tail is None or not (view.shadow[start].isupper() or view.shadow[start - 1 : start] in {"-", " "}):
+    if (
+        tail is None
+        or word in NOT_SUFFIXED
+        or not (view.shadow[start].isupper() or view.shadow[start - 1 : start] in {"-", " "})
+    ):
         return None
     capital = view.shadow[start].isupper()
     at = n - 1
@@ -186,7 +196,8 @@ def _postal(view: View, surroundings: Surroundings) -> list[Finding]:
             near = surroundings.near(match.start(), match.end())
             if not (near.other or near.measured):
                 found.append(Finding(match.start(), match.end(), T.ZIP, score, f"places:zip_{rule}"))
-    found += [Finding(m.start(), m.end(), T.STREET, 0.6, "places:box") for m in _BOX.finditer(view.folded)]
+    if _BOX_HINT.search(view.folded):
+        found += [Finding(m.start(), m.end(), T.STREET, 0.6, "places:box") for m in _BOX.finditer(view.folded)]
     if "." in text or "°" in text:
         found += [Finding(m.start(), m.end(), T.GEOCODE, 0.8, "places:geocode") for m in _GEO.finditer(text)]
     found += _by_city(view, surroundings)
