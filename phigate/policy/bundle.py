@@ -62,6 +62,7 @@ class Destination:
     pinned_ca: str = ""  # onprem beyond private addresses: path of the CA for mTLS
     pinned_ca_digest: str = ""  # "sha256:…" of that file; the adapter refuses any other
     client_secret: str = ""  # onprem with mTLS: name of the secret that holds our certificate and key
+    replicas: tuple[str, ...] = ()  # onprem: further endpoints that serve the same models
     line: int = 0
 
 

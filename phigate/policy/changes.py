@@ -129,6 +129,7 @@ def _destination(name: str, old: Destination | None, new: Destination | None) ->
         # Another machine, company or country is not looser in any cell, and nobody should miss it.
         yield from _value(f"{where} {key}", getattr(old, key), getattr(new, key), loosens=True)
     yield from _value(f"{where} region_pinned", old.region_pinned, new.region_pinned, loosens=old.region_pinned)
+    yield from _set(f"{where} replicas", old.replicas, new.replicas, more_is_looser=True)
     yield from _set(f"{where} models", _names(old), _names(new), more_is_looser=True)
     yield from _set(f"{where} fields", old.fields, new.fields, more_is_looser=True)
     yield from _set(f"{where} covers", old.covers, new.covers, more_is_looser=True)

@@ -109,19 +109,20 @@ def _break(plan: Plan, epoch: Epoch, facts: Facts, question: Question, settled: 
         return settled
     papers = -1
     for compiled in epoch.regimes:
-        papers &= sum_masks(rule.accept for rule in compiled.permits if rule.phi == "any")
+        # A permit whose site flag is off is no contract that an emergency could lean on.
+        papers &= union(rule.accept for rule in compiled.permits if rule.phi == "any" and rule.flag)
     flags.append("break_glass")
     reason = Reason("site", "break_glass", "override", glass.wants.name.lower(), glass.reason)
     raw = settled.raw | (settled.allowed & papers if glass.wants is Form.RAW else 0)
     return replace(settled, allowed=settled.allowed | papers, raw=raw, reasons=[*settled.reasons, reason])
 
 
-def sum_masks(masks: Iterable[int]) -> int:
+def union(masks: Iterable[int]) -> int:
     """Return the union of masks."""
-    union = 0
+    together = 0
     for mask in masks:
-        union |= mask
-    return union
+        together |= mask
+    return together
 
 
 def resolve(bundle: Bundle, app: App, model: str) -> str:

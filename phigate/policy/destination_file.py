@@ -19,7 +19,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "file": ("phigate", "destinations"),
     "destination": (
         "kind", "endpoint", "provider", "models", "legal_entity", "country", "region", "region_pinned", "attest",
-        "fields", "covers", "secret", "mtls",
+        "fields", "covers", "secret", "mtls", "replicas",
     ),
     "model": ("name", "can", "context"),
     "legal_entity": ("name", "address"),
@@ -59,7 +59,7 @@ def _destination(name: str, row: Fields, line: int) -> Destination:
     destination = Destination(
         id=name,
         kind=kind,
-        endpoint=_endpoint(row, kind, pinned=mtls is not None),
+        endpoint=_endpoint(row, row.text("endpoint"), kind, pinned=mtls is not None),
         provider=row.name("provider", None if external else "openai"),
         models=models,
         country=_country(row),
@@ -74,10 +74,13 @@ def _destination(name: str, row: Fields, line: int) -> Destination:
         pinned_ca=mtls.text("ca") if mtls else "",
         pinned_ca_digest=mtls.digest("ca_digest") if mtls else "",
         client_secret=mtls.name("client_secret") if mtls else "",
+        replicas=tuple(_endpoint(row, url, kind, pinned=mtls is not None) for url in row.words("replicas")),
         line=line,
     )
     if external and mtls is not None:
         row.complain("mtls", "only an on-prem destination pins a CA; delete it")
+    if external and destination.replicas:
+        row.complain("replicas", "only an on-prem destination has replicas; delete them")
     return destination
 
 
@@ -88,8 +91,7 @@ def _country(row: Fields) -> str:
     return country
 
 
-def _endpoint(row: Fields, kind: DestinationKind, *, pinned: bool) -> str:
-    text = row.text("endpoint")
+def _endpoint(row: Fields, text: str, kind: DestinationKind, *, pinned: bool) -> str:
     if not text:
         return ""
     try:

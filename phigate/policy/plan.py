@@ -203,8 +203,10 @@ def regimes_of(bundle: Bundle, app: App) -> frozenset[str]:
 
 
 def detection_floor(bundle: Bundle) -> float:
-    """Return the lowest threshold that any app of the bundle knows: what detection must deliver."""
-    return min((plan_of(bundle, app).at(bundle.effective, "chat").thresholds.floor for app in bundle.apps), default=0.0)
+    """Return the lowest threshold that any app of the bundle knows at any time: what detection must deliver."""
+    lowest = [threshold for o in bundle.site.overrides for threshold in o.threshold.values()]
+    lowest += [_thresholds(plan_of(bundle, app).regimes, ()).floor for app in bundle.apps]
+    return min(lowest, default=0.0)
 
 
 def valid(paper: Attestation, *, model: str, endpoint: str, now: datetime) -> bool:

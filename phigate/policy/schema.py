@@ -219,6 +219,7 @@ def _destinations(version: str) -> Schema:
             "fields": _list(_TEXT),
             "covers": _list(_word(*ON_PAPER)),
             "secret": _TEXT,
+            "replicas": _list({"type": "string", "pattern": "^https?://"}),
             "mtls": _object(keys["mtls"], {"ca": _TEXT, "ca_digest": _DIGEST, "client_secret": _TEXT}, keys["mtls"]),
         },
         ("kind", "endpoint", "models"),
