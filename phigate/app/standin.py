@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import json
 import re
 from collections import deque
@@ -80,9 +81,11 @@ class StandIn:
     pace_s: float = 0.0  # before each chunk of a stream
     fault: Fault = Fault.NONE
     received: deque[ReceivedRequest] = field(default_factory=deque)
+    total: int = 0  # requests ever received, kept or not
 
     def keep(self, request: ReceivedRequest) -> None:
         """Keep the request; drop the oldest beyond ``record`` or beyond the bytes that may be kept."""
+        self.total += 1
         self.received.append(request)
         while len(self.received) > self.record or sum(len(r.body) for r in self.received) > _KEPT_BYTES:
             self.received.popleft()
@@ -115,6 +118,8 @@ async def _models(request: Request) -> Response:
 
 async def _received(request: Request) -> Response:
     state: StandIn = request.app.state.stand_in
+    asked = request.query_params.get("last", "")
+    first = max(0, len(state.received) - int(asked)) if asked.isdecimal() else 0
     rows = [
         {
             "path": r.path,
@@ -122,9 +127,9 @@ async def _received(request: Request) -> Response:
             "body": r.body.decode("utf-8", "replace"),
             "body_base64": base64.b64encode(r.body).decode("ascii"),
         }
-        for r in state.received
+        for r in itertools.islice(state.received, first, None)
     ]
-    return JSONResponse({"name": state.name, "requests": rows})
+    return JSONResponse({"name": state.name, "total": state.total, "requests": rows})
 
 
 async def _set_fault(request: Request) -> Response:

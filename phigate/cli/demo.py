@@ -191,7 +191,9 @@ def stand_ins() -> Iterator[dict[str, str]]:
     threads: list[threading.Thread] = []
     urls: dict[str, str] = {}
     for kind, model in (("onprem", "medgemma-27b-it"), ("external", "gpt-eu")):
-        config = uvicorn.Config(stand_in(kind, model), host="127.0.0.1", port=0, log_config=None, access_log=False)
+        config = uvicorn.Config(
+            stand_in(kind, model, record=1024), host="127.0.0.1", port=0, log_config=None, access_log=False
+        )
         server = servers[kind] = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(server.serve(),), daemon=True)
         thread.start()

@@ -35,9 +35,20 @@ class House:
     def client(self, key: str | None = None) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key or self.key, max_retries=0, timeout=60)
 
-    def received(self, kind: str) -> list[str]:
-        with _OPEN(f"{self.upstreams[kind]}/received", timeout=10) as reply:
+    def received(self, kind: str, last: int = 64) -> list[str]:
+        """Return the newest bodies that a model received, oldest first."""
+        with _OPEN(f"{self.upstreams[kind]}/received?last={last}", timeout=10) as reply:
             return [str(row["body"]) for row in json.loads(reply.read())["requests"]]
+
+    def total(self, kind: str) -> int:
+        """Return how many requests a model ever received."""
+        with _OPEN(f"{self.upstreams[kind]}/received?last=0", timeout=10) as reply:
+            return int(json.loads(reply.read())["total"])
+
+    def since(self, kind: str, total: int) -> list[str]:
+        """Return the bodies that a model received after it had received ``total``."""
+        new = self.total(kind) - total
+        return self.received(kind, new) if new else []
 
     def get(self, path: str) -> str:
         with _OPEN(f"{self.url}{path}", timeout=10) as reply:
