@@ -20,11 +20,11 @@ from phigate.finding import Span
 _WINDOW: Final = 80  # no token, with all its escapes and quotes, is longer
 _BODY: Final = r"[A-Za-z0-9_ .+\-]{1,48}"
 _ESCAPED_BODY: Final = r"[A-Za-z0-9_ .+\-\\]{1,48}"
-_TEXT: Final = re.compile(rf"()\[\[({_ESCAPED_BODY})\]\]()|\\\[\\\[({_ESCAPED_BODY}?)\\\]\\\]")
+_TEXT: Final = re.compile(rf"\[\[({_ESCAPED_BODY})\]\]|\\\[\\\[({_ESCAPED_BODY}?)\\\]\\\]")
 _TEXT_TAIL: Final = re.compile(
     rf"(?:\[(?:\[(?:{_ESCAPED_BODY}\]?)?)?|\\(?:\[(?:\\(?:\[(?:{_ESCAPED_BODY}(?:\](?:\\)?)?)?)?)?)?)\Z"
 )
-_JSON: Final = re.compile(rf"(\"?)\[\[({_BODY})\]\](\"?)()")
+_JSON: Final = re.compile(rf"\"\[\[({_BODY})\]\]\"|\[\[({_BODY})\]\]")
 _JSON_TAIL: Final = re.compile(rf"\[(?:\[(?:{_BODY}\]?)?)?\Z")
 # Where a number was sent as a quoted token, the quotes go with it: they are held until it is known what follows.
 _NUMBER_TAIL: Final = re.compile(rf"\"?\[(?:\[(?:{_BODY}\]?)?)?\Z|\"\Z|\"\[\[{_BODY}\]\](?:\"\s{{0,8}})?\Z")
@@ -36,7 +36,7 @@ def token_spans(text: str, surrogates: SurrogateMap) -> list[Span]:
     return [
         Span(match.start(), match.end())
         for match in _TEXT.finditer(text)
-        if canonical(match[2] or match[4]) in surrogates.by_canonical
+        if canonical(match[1] or match[2]) in surrogates.by_canonical
     ]
 
 
@@ -100,7 +100,7 @@ class Restorer:
         out: list[str] = []
         at = 0
         for match in self._pattern.finditer(text, 0, end):
-            item = self._map.by_canonical.get(canonical(match[2] or match[4]))
+            item = self._map.by_canonical.get(canonical(match[1] or match[2]))
             if item is None:
                 continue
             self.tally.seen.add(item.token)
@@ -109,21 +109,20 @@ class Restorer:
                 self.tally.restored += 1
                 out.append(self._noted(item.number.reveal()))
             else:
-                opening, closing = match[1] or "", match[3] or ""
-                written = match[0][len(opening) : len(match[0]) - len(closing)]
-                out += (self._noted(opening), self._noted(self._placed(item, written)), self._noted(closing))
+                quotes = '"' if self._json and match[1] else ""
+                written = match[0].strip('"')
+                out += (self._noted(quotes), self._noted(self._placed(item, written)), self._noted(quotes))
             at = match.end()
         out.append(self._noted(text[at:end]))
         return "".join(out)
 
     def _noted(self, text: str) -> str:
-        if text:
-            self._around.note(text)
+        self._around.note(text)
         return text
 
     def _is_value(self, match: re.Match[str], text: str) -> bool:
         """Return whether the match is the whole of a JSON string that is a value, not a key and not nested deeper."""
-        if not (self._json and match[1] and match[3]):
+        if not (self._json and match[1]):
             return False
         before = text[match.start() - 1] if match.start() else self._before
         return before != "\\" and _VALUE_ENDS.match(text, match.end()) is not None
@@ -141,7 +140,7 @@ class Restorer:
 
     def _count_invented(self) -> None:
         """Count tokens that nobody issued, over the whole text: only issued ones are waited for while it streams."""
-        names = (canonical(match[2] or match[4]) for match in self._pattern.finditer("".join(self._raw)))
+        names = (canonical(match[1] or match[2]) for match in self._pattern.finditer("".join(self._raw)))
         self.tally.invented += sum(map(self._map.invented, names))
         self._raw.clear()
 

@@ -43,7 +43,8 @@ class Surroundings:
 
     def note(self, text: str) -> None:
         """Take in what was given to the app. Cheap: it is read only when a token turns up."""
-        self._pending.append(text)
+        if text:
+            self._pending.append(text)
 
     def within(self) -> bool:
         """Return whether the place reached is inside a URL, a link target or an attribute."""
@@ -53,7 +54,8 @@ class Surroundings:
         return bool(self._parens or (self._tag and self._attributes) or _URL.search(self._word))
 
     def allowed(self) -> bool:
-        """Return whether that URL goes to a host to which values may be restored. Ask only where `within` holds."""
+        """Return whether that URL goes to a host to which values may be restored."""
+        self._catch_up()
         match = _URL.search(self._word)
         if match is None or len(self._word) >= _LONGEST_WORD:
             return False
@@ -74,10 +76,12 @@ class Surroundings:
             text = unescaped(_QUOTE.sub(lambda m: _STRING_END if m[0] == '"' else m[0], text))
         self._follow_word(text)
         text = self._carry + text
-        unfinished = _UNFINISHED.search(text)
-        self._carry = text[unfinished.start() :] if unfinished else ""
-        for event in _EVENT.finditer(text, 0, len(text) - len(self._carry)):
+        done = 0
+        for event in _EVENT.finditer(text):
             self._take(event[0])
+            done = event.end()
+        unfinished = _UNFINISHED.search(text, done)
+        self._carry = unfinished[0] if unfinished else ""
 
     def _follow_word(self, text: str) -> None:
         if not text[-1].isspace():
