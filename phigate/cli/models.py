@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from phigate.upstreams.catalog import CatalogueModel
     from phigate.upstreams.identify import Finding
     from phigate.upstreams.launch import Launch
+    from phigate.upstreams.place import Place
     from phigate.upstreams.plan import Fit, Verdict
-    from phigate.upstreams.server import Place
 
 
 @click.group()
@@ -183,7 +183,7 @@ def check(url: str | None, *, expected: str | None, policies: Path | None, desti
     """Ask a running server who it is, and whether that is what the policy says. Exit status 1 when it is not."""
     from phigate.upstreams.catalog import find
     from phigate.upstreams.identify import identify
-    from phigate.upstreams.server import Place
+    from phigate.upstreams.place import Place
 
     if policies is not None and destination is not None:
         place, names, context = _declared(policies, destination)
@@ -203,14 +203,14 @@ def check(url: str | None, *, expected: str | None, policies: Path | None, desti
 def _declared(policies: Path, destination: str) -> tuple[Place, list[str], int]:
     from phigate.policy.load import read
     from phigate.store.bundles import load_folder
-    from phigate.upstreams.server import Place
+    from phigate.upstreams.place import Place
 
     bundle = read(load_folder(policies)).bundle
     there = bundle.destinations.get(destination) if bundle else None
     if there is None:
         raise click.ClickException(f"the policies in {policies} have no destination `{destination}`")
     context = max((model.context for model in there.models), default=0)
-    place = Place(there.id, there.endpoint, pinned_ca=there.pinned_ca)
+    place = Place(there.id, there.endpoint, pinned_ca=there.pinned_ca, pinned_ca_digest=there.pinned_ca_digest)
     return place, [model.name for model in there.models], context
 
 

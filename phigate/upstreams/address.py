@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import final
+from typing import Final, final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -17,17 +17,18 @@ class OutsideAddressError(OSError):
     """A server declared as inside the house stands at a public address. The connector turns it into its own error."""
 
 
+# The same list as policy's. Link-local is not in it: cloud machines keep their credentials there.
+_INSIDE: Final = tuple(
+    ipaddress.ip_network(n) for n in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1", "fc00::/7")
+)
+
+
 def is_inside(literal: str) -> bool:
-    """Return whether an IP address literal is loopback, private, link-local or unique-local."""
+    """Return whether an IP address literal is loopback, private or unique-local."""
     address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(literal.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            address = address.ipv4_mapped  # ::ffff:8.8.8.8 is 8.8.8.8
-        elif address.sixtofour is not None or address.teredo is not None:
-            return False  # tunnels end outside
-    if isinstance(address, ipaddress.IPv4Address) and address.is_reserved:
-        return False  # class E and broadcast count as private there
-    return address.is_private and not address.is_unspecified and not address.is_multicast
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # ::ffff:8.8.8.8 is 8.8.8.8
+    return any(address.version == network.version and address in network for network in _INSIDE)
 
 
 def as_literal(host: str) -> str | None:

@@ -25,7 +25,7 @@ from phigate.deid.release import Release
 from phigate.errors import BadReplyError, PeerError, SettingsError, UnavailableError
 from phigate.policy.bundle import Destination
 from phigate.policy.decision import DestinationKind
-from phigate.ports import Metrics, UpstreamReply
+from phigate.ports import UpstreamReply
 from phigate.upstreams.border import Outlet, Passage, outlet
 from phigate.upstreams.breaker import Breaker, Tolerance
 from phigate.upstreams.dialect import (
@@ -63,14 +63,12 @@ class ExternalModels:
         secrets: Mapping[str, str],
         mac: Callable[[bytes], bytes],
         *,
-        metrics: Metrics | None = None,
         timeouts: Timeouts | None = None,
         limits: ReplyLimits | None = None,
         tolerance: Tolerance | None = None,
     ) -> None:
         self._secrets = secrets
         self._mac = mac
-        self._metrics = metrics
         self._timeouts = timeouts or Timeouts(connect_s=5.0, first_byte_s=300.0, idle_s=60.0, total_s=900.0)
         self._limits = limits or ReplyLimits()
         self._tolerance = tolerance or Tolerance()
@@ -228,8 +226,6 @@ class ExternalModels:
         if problem is None:
             breaker.succeeded()
             return
-        if self._metrics is not None:
-            self._metrics.count("upstream_errors", kind=problem.code)
         if problem.code in {"border_stopped", "upstream_busy", "upstream_translation"}:
             breaker.abandoned()  # says nothing of the provider's health
         else:

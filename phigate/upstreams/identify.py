@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from phigate.upstreams.breaker import Tolerance
+from phigate.upstreams.place import Place
 from phigate.upstreams.reply import ReplyLimits, Timeouts
-from phigate.upstreams.server import ModelServer, Place
+from phigate.upstreams.server import ModelServer
 
 
 @dataclass(frozen=True, slots=True)

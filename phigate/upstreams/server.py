@@ -14,20 +14,21 @@ effect of the second sending is that a model inside the house may have read the 
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, final
 
 import aiohttp
 from yarl import URL
 
-from phigate.errors import BadReplyError, PeerError, SettingsError, UnavailableError
+from phigate.errors import BadReplyError, PeerError, UnavailableError
 from phigate.ports import UpstreamReply
-from phigate.upstreams.address import InsideResolver, as_literal, is_inside
+from phigate.upstreams.address import InsideResolver
 from phigate.upstreams.breaker import Breaker, Tolerance
 from phigate.upstreams.events import ReplyEvents
+from phigate.upstreams.place import Place, base_url, tls_of
 from phigate.upstreams.reply import (
     NOTHING_SENT,
     ReplyLimits,
@@ -49,21 +50,6 @@ _PROBE_BYTES: Final = 1024 * 1024
 _NOT_ADDED: Final = ("User-Agent", "Accept", "Accept-Encoding")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a server stands and how to reach it. ``name`` is for messages; ``bearer`` is never shown."""
-
-    name: str
-    endpoint: str
-    bearer: str = field(default="", repr=False)
-    pinned_ca: str = ""  # file of the only certificate authority believed; lifts the limit to private addresses
-    client_cert: tuple[str, str] | None = None  # files of our own certificate and key
-
-    def __post_init__(self) -> None:
-        if not (self.bearer.isascii() and self.bearer.isprintable()):
-            raise SettingsError(f"the secret of `{self.name}` holds characters that a header cannot carry")
-
-
 @final
 class ModelServer:
     """Calls one server. Opens its pool with the first call; `close` ends it."""
@@ -80,6 +66,7 @@ class ModelServer:
         self.place = place
         self.in_flight = 0
         self._base = base_url(place)
+        self._tls = tls_of(place)
         self._timeouts = timeouts
         self._limits = limits
         self._reach = Breaker(tolerance)  # told by probes and by connections that could not be made
@@ -98,8 +85,13 @@ class ModelServer:
             await self._session.close()
             self._session = None
 
-    async def call(self, path: str, body: bytes, *, stream: bool) -> UpstreamReply:
-        """Post the body once. Raises `UnavailableError` when no byte of an answer came, `BadReplyError` later."""
+    async def call(
+        self, path: str, body: bytes, *, stream: bool, on_stream_end: Callable[[], None] | None = None
+    ) -> UpstreamReply:
+        """Post the body once. Raises `UnavailableError` when no byte of an answer came, `BadReplyError` later.
+
+        ``on_stream_end`` is called once when a streamed answer is over, or its reader left.
+        """
         now = _now()
         if not self._reach.admit(now):
             raise self._resting(self._reach.wait_s(now))
@@ -109,7 +101,7 @@ class ModelServer:
         self.in_flight += 1
         streaming = False
         try:
-            reply = await self._exchange(path, body, stream=stream, started_at=now)
+            reply = await self._exchange(path, body, stream=stream, started_at=now, on_stream_end=on_stream_end)
             streaming = reply.events is not None
         except PeerError as problem:
             self._note(problem)
@@ -145,7 +137,15 @@ class ModelServer:
         self._reach.failed(_now())
         return None
 
-    async def _exchange(self, path: str, body: bytes, *, stream: bool, started_at: float) -> UpstreamReply:
+    async def _exchange(
+        self,
+        path: str,
+        body: bytes,
+        *,
+        stream: bool,
+        started_at: float,
+        on_stream_end: Callable[[], None] | None,
+    ) -> UpstreamReply:
         first_byte_at = started_at + min(self._timeouts.first_byte_s, self._timeouts.total_s)
         deadline = started_at + self._timeouts.total_s
         reply = await self._post(path, body, accept=_EVENTS if stream else _JSON, first_byte_at=first_byte_at)
@@ -170,7 +170,7 @@ class ModelServer:
                 limits=self._limits,
                 deadline=deadline,
                 first_byte_at=first_byte_at,
-                on_end=self._stream_ended,
+                on_end=functools.partial(self._stream_ended, on_stream_end),
             ),
         )
 
@@ -244,8 +244,15 @@ class ModelServer:
             self._reach.abandoned()
             self._answers.failed(now)
 
-    def _stream_ended(self, problem: PeerError | None, done: bool) -> None:  # noqa: FBT001 - the stream's own word
+    def _stream_ended(
+        self,
+        then: Callable[[], None] | None,
+        problem: PeerError | None,
+        done: bool,  # noqa: FBT001 - the stream's own word
+    ) -> None:
         self.in_flight -= 1
+        if then is not None:
+            then()
         if done or problem is not None:
             self._note(problem)
         else:  # the reader left
@@ -277,31 +284,8 @@ class ModelServer:
 
     def _pool(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = _open_pool(self.place, self._timeouts)
+            self._session = _open_pool(self.place, self._tls, self._timeouts)
         return self._session
-
-
-def base_url(place: Place) -> URL:
-    """Return the endpoint as a URL. Raises `SettingsError` unless it is http(s) to a host inside, or pinned."""
-    try:
-        url = URL(place.endpoint, encoded=True)
-        port = url.port
-    except ValueError:
-        url, port = URL(), None
-    if url.scheme not in {"http", "https"} or not url.raw_host or port is None:
-        raise SettingsError(f"the endpoint of `{place.name}` is not a URL of the form http://host:port")
-    if url.user is not None or url.password is not None or url.query_string or url.fragment:
-        raise SettingsError(f"the endpoint of `{place.name}` holds a user, a query or a fragment; leave only its path")
-    if place.pinned_ca:
-        if url.scheme != "https":
-            raise SettingsError(f"`{place.name}` pins a certificate authority, so its endpoint must be https")
-        return url
-    literal = as_literal(url.raw_host)
-    if literal is not None and not is_inside(literal):
-        raise SettingsError(
-            f"`{place.name}` is declared on-prem but stands at a public address; pin its certificate authority"
-        )
-    return url
 
 
 def _now() -> float:
@@ -324,7 +308,7 @@ async def _note_reuse(_session: aiohttp.ClientSession, context: object, _params:
         used_before.append(True)
 
 
-def _open_pool(place: Place, timeouts: Timeouts) -> aiohttp.ClientSession:
+def _open_pool(place: Place, tls: ssl.SSLContext | None, timeouts: Timeouts) -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig()
     trace.on_connection_reuseconn.append(_note_reuse)
     plain = aiohttp.ThreadedResolver()
@@ -332,7 +316,7 @@ def _open_pool(place: Place, timeouts: Timeouts) -> aiohttp.ClientSession:
         limit=0,  # how many calls may run at once is decided before a call gets here
         keepalive_timeout=_IDLE_S,
         resolver=plain if place.pinned_ca else InsideResolver(plain),
-        ssl=_tls(place) if place.endpoint.startswith("https") else True,
+        ssl=tls if tls is not None else True,
     )
     return aiohttp.ClientSession(
         connector=connector,
@@ -343,11 +327,3 @@ def _open_pool(place: Place, timeouts: Timeouts) -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=timeouts.connect_s, sock_read=None),
         trace_configs=[trace],
     )
-
-
-def _tls(place: Place) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=place.pinned_ca or None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if place.client_cert is not None:
-        context.load_cert_chain(*place.client_cert)
-    return context

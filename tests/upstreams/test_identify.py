@@ -7,7 +7,7 @@ import pytest
 from phigate.app.standin import stand_in
 from phigate.errors import SettingsError
 from phigate.upstreams.identify import Finding, identify
-from phigate.upstreams.server import Place
+from phigate.upstreams.place import Place
 from tests.upstreams.calling import answering
 from tests.upstreams.serving import closed_port, scripted, served
 

@@ -199,6 +199,6 @@ async def test_pools_of_destinations_that_left_the_bundle_are_closed(ward: Starl
         listed = [onprem(url), onprem(url + "/v1")]
         async with opened(destinations=lambda: listed, probe_every_s=0.01) as servers:
             await servers.start()
-            assert len(servers._servers) == 2
+            assert len(servers._groups) == 2
             listed.pop()
-            await until(lambda: len(servers._servers) == 1)
+            await until(lambda: len(servers._groups) == 1)
