@@ -27,6 +27,10 @@ lint: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# Kills, crashes, cut connections, failing system calls: more of each than in `make test`, with the numbers printed.
+faults: $(STAMP)
+	PHIGATE_FAULTS=$(or $(ROUNDS),60) $(BIN)/python -m pytest tests/store -s
+
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
 

@@ -78,13 +78,12 @@ class DatabaseSource:
         for start in range(0, self.size, STRETCH):
             end = min(start + STRETCH, self.size)
             rows = self.rows(start, end)
-            for index, row in enumerate(rows, start):
-                if row.idx != index:
-                    raise GapError(f"expected entry {index}, found {row.idx} after it", index=index)
-            if len(rows) != end - start:
-                raise GapError(f"expected entry {start + len(rows)}, found none", index=start + len(rows))
-            columns = tuple(Columns(bytes(r.leaf), r.eid, r.kind, r.rid, r.attempt) for r in rows)
-            yield Stretch(start, tuple(bytes(row.entry) for row in rows), columns)
+            whole = next((n for n, row in enumerate(rows) if row.idx != start + n), len(rows))
+            if whole:
+                columns = tuple(Columns(_bytes(r.leaf), r.eid, r.kind, r.rid, r.attempt) for r in rows[:whole])
+                yield Stretch(start, tuple(_bytes(row.entry) for row in rows[:whole]), columns)
+            if whole != end - start:
+                raise GapError(f"expected entry {start + whole}, found none", index=start + whole)
 
     def rows(self, start: int, end: int) -> Sequence[sa.Row[Any]]:
         """Return the entry rows [start, end) as they stand."""
@@ -119,6 +118,11 @@ class DatabaseSource:
                 return connection.execute(sa.text(sql), parameters).all()
         except sa.exc.SQLAlchemyError as error:
             raise IncompleteError(f"the database cannot be read: {type(error.__cause__ or error).__name__}") from error
+
+
+def _bytes(value: object) -> bytes:
+    """Return the bytes of a column. SQLite keeps any type anywhere: text is what somebody else put there."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
 def reading_engine(url: str) -> sa.Engine:
