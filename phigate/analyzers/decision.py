@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from phigate.finding import ENTITY_TABLE, EntityClass, Finding
+from phigate.finding import ENTITY_TABLE, EntityClass, EntityType, Finding
 
+_NAMES_OF_STREETS: Final = frozenset({"names:gazetteer", "names:tagger"})
 # A finding inside another of a class at least as strict is dropped when it is not surer; equal spans keep the best.
 _RANK: Final = {EntityClass.OPERATIONAL: 0, EntityClass.QUASI: 1, EntityClass.SPECIAL: 2, EntityClass.DIRECT: 3}
 
@@ -30,6 +31,8 @@ def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _covers(outer: Finding, inner: Finding) -> bool:
     if outer.start > inner.start or outer.end < inner.end:
         return False
+    if outer.entity_type is EntityType.STREET and inner.source in _NAMES_OF_STREETS and outer.score >= 0.8:
+        return True  # "Calle Miguel Benitez 90" is a street, whoever it was named after
     if outer.entity_type is inner.entity_type:
         return outer.score >= inner.score or outer.score >= 0.5
     strict = _RANK[ENTITY_TABLE[outer.entity_type].entity_class] >= _RANK[ENTITY_TABLE[inner.entity_type].entity_class]

@@ -69,8 +69,7 @@ def as_html(answers: Iterable[tuple[str, Sequence[dict[str, Any]]]]) -> str:
             else:
                 kind = html.escape(finding["entity_type"])
                 title = html.escape(f"{finding['layer']}: {finding['rule']}, score {finding['score']:.2f}")
-                shown.append(
-                    f'<mark data-family="{_family(finding["entity_type"])}" title="{title}">{safe}<small>{kind}</small></mark>'
-                )
+                family = _family(finding["entity_type"])
+                shown.append(f'<mark data-family="{family}" title="{title}">{safe}<small>{kind}</small></mark>')
         bodies.append(f"<pre>{''.join(shown)}</pre>")
     return f'<!doctype html><meta charset="utf-8"><title>phigate detect</title><style>{_STYLE}</style>{"".join(bodies)}'

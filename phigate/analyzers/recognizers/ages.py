@@ -185,7 +185,9 @@ def _by_label(view: View, surroundings: Surroundings) -> list[Finding]:
         near = surroundings.near(match.start(), match.end())
         if near.best(frozenset({"age"})) >= 0.9:
             found.append(_finding(match.start(), match.end(), match.group(), 0.85, "label"))
-    for hint in view.hints:
-        if hint.kind == "age":
-            found.append(_finding(hint.start, hint.end, view.shadow[hint.start : hint.end].strip(), 0.9, "field"))
+    found += [
+        _finding(hint.start, hint.end, view.shadow[hint.start : hint.end].strip(), 0.9, "field")
+        for hint in view.hints
+        if hint.kind == "age"
+    ]
     return found

@@ -49,6 +49,7 @@ _YEAR_AFTER: Final = re.compile(
 )
 _TIME_AFTER: Final = re.compile(_TIME)
 _YEAR_RANGE: Final = re.compile(r"\s?(?:-|to|/|a|e|y|bis|and)\s?(?:(?:19|20)\d\d|\d\d)(?![\w%]|[.,]\d)")
+_MONTH_JOINERS: Final = frozenset({"y", "e", "and", "et", "und", "to", "bis", "a", "en"})
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 2099
 _BARE_YEAR: Final = 0.4
@@ -111,7 +112,7 @@ def find_dates(view: View, surroundings: Surroundings) -> list[Finding]:
     return found
 
 
-def _typed(view: View, start: int, end: int, score: float, rule: str, surroundings: Surroundings) -> Finding:
+def _typed(start: int, end: int, score: float, rule: str, surroundings: Surroundings) -> Finding:
     near = surroundings.near(start, end)
     born = near.best(frozenset({"dob"}))
     if near.best(frozenset({"date"})) or born:
@@ -167,7 +168,7 @@ def _numeric(view: View, surroundings: Surroundings) -> list[Finding]:
                 score = 0.25  # "3/5", "7/10": a grade more often than a day
         if rule == "dm" and match.group().endswith(".") and score:
             score = 0.6
-        found.append(_typed(view, start, end, score, rule, surroundings))
+        found.append(_typed(start, end, score, rule, surroundings))
     return found
 
 
@@ -185,7 +186,7 @@ def _worded(view: View, surroundings: Surroundings) -> list[Finding]:
 
 
 def _weekday(view: View, n: int) -> float:
-    """English and German days carry a capital; elsewhere "segunda" and "quinta" are ordinals too."""
+    """Score a day of the week: English and German ones carry a capital, elsewhere "segunda" is an ordinal too."""
     capital = view.shadow[view.starts[n]].isupper()
     return 0.4 if capital or view.words[n].endswith(("day", "feira", "tag")) else 0.2
 
@@ -194,79 +195,92 @@ def _around_month(view: View, n: int, surroundings: Surroundings) -> Finding | N
     folded = view.folded
     word = view.words[n].rstrip("0123456789")
     start, end = view.starts[n], view.starts[n] + len(word)
-    day = False
+    first = _day_before(folded, start)
+    after = _DAY_AFTER.match(folded, end) if first is None else None
+    day = first is not None or after is not None
+    start = start if first is None else first
+    end = end if after is None else after.end()
+    year = _YEAR_AFTER.match(folded, end)
+    if year is not None:
+        clock = _TIME_AFTER.match(view.shadow, year.end())
+        end = clock.end() if clock else year.end()
+    elif not day:
+        return _bare_month(view, n, word)
+    elif word in AMBIGUOUS_MONTHS and len(word) <= 3 and not view.shadow[view.starts[n]].isupper():
+        return None
+    return _typed(_before_month(view, n, start), end, 0.95 if year and day else 0.85, "words", surroundings)
+
+
+def _day_before(folded: str, start: int) -> int | None:
+    """Return where the day in front of a month begins, in digits or spelled."""
     window = max(0, start - _BEFORE_CHARS)
     before = _DAY_BEFORE.search(folded, window, start)
     if before is not None:
         first = before.start()
-        if first == 0 or not (folded[first - 1].isalnum() or folded[first - 1] in ".,/-"):
-            start, day = first, True
-    else:
-        spelled = _WORD_DAY.search(folded, window, start)
-        if spelled is not None and (spelled.group(2) or spelled.group(1)) in DECADE_DAY_WORDS:
-            start, day = (spelled.start(2) if spelled.group(2) else spelled.start(1)), True
-    if not day:
-        after = _DAY_AFTER.match(folded, end)
-        if after is not None:
-            end, day = after.end(), True
-    year = _YEAR_AFTER.match(folded, end)
-    if year is not None:
-        end = year.end()
-        clock = _TIME_AFTER.match(view.shadow, end)
-        end = clock.end() if clock else end
-    if year is None and not day:
-        previous = view.words[n - 1] if n else ""
-        if previous not in MONTH_PREPOSITIONS or (
-            word in AMBIGUOUS_MONTHS and (len(word) < 5 or not view.shadow[start].isupper())
-        ):
-            return None
-        if word in AMBIGUOUS_MONTHS and previous in {"de", "di", "of", "a", "this", "no"}:
-            return None
-        return Finding(start, end, T.DATE, 0.5, "dates:month")
-    if year is None and word in AMBIGUOUS_MONTHS and not view.shadow[view.starts[n]].isupper() and len(word) <= 3:
+        return first if first == 0 or not (folded[first - 1].isalnum() or folded[first - 1] in ".,/-") else None
+    spelled = _WORD_DAY.search(folded, window, start)
+    if spelled is None or (spelled.group(2) or spelled.group(1)) not in DECADE_DAY_WORDS:
         return None
-    other = n - 2 if n > 1 and view.words[n - 1] in {"y", "e", "and", "et", "und", "to", "bis", "a", "en"} else n - 1
-    if (
-        other >= 0
-        and view.words[other] in MONTHS
-        and view.starts[n] - view.ends[other] <= 5
-        and start == view.starts[n]
+    return spelled.start(2) if spelled.group(2) else spelled.start(1)
+
+
+def _bare_month(view: View, n: int, word: str) -> Finding | None:
+    """Return a month without day and year where a preposition of time precedes: "since March", "em maio"."""
+    previous = view.words[n - 1] if n else ""
+    if previous not in MONTH_PREPOSITIONS:
+        return None
+    start = view.starts[n]
+    if word in AMBIGUOUS_MONTHS and (
+        len(word) < 5 or not view.shadow[start].isupper() or previous in {"de", "di", "of", "a", "this", "no"}
     ):
-        start = view.starts[other]  # "febrero y abril de 2002", "June-July 2020"
+        return None
+    if previous in {"last", "next", "this", "ultimo", "proximo", "letzten", "vorigen", "dernier"}:
+        start = view.starts[n - 1]
+    return Finding(start, view.ends[n], T.DATE, 0.5, "dates:month")
+
+
+def _before_month(view: View, n: int, start: int) -> int:
+    """Reach back over another month ("febrero y abril de 2002") and a day of the week."""
+    other = n - 2 if n > 1 and view.words[n - 1] in _MONTH_JOINERS else n - 1
+    if other >= 0 and view.words[other] in MONTHS and start == view.starts[n] and start - view.ends[other] <= 5:
+        start = view.starts[other]
     if n and view.words[n - 1] in WEEKDAYS and start - view.ends[n - 1] <= 3:
         start = view.starts[n - 1]
-    return _typed(view, start, end, 0.95 if year and day else 0.85, "words", surroundings)
+    return start
 
 
 def _years(view: View, found: list[Finding], surroundings: Surroundings) -> list[Finding]:
     years: list[Finding] = []
-    text, folded = view.shadow, view.folded
-    covered = bytearray(len(text))
+    covered = bytearray(len(view.shadow))
     for f in found:
         covered[f.start : f.end] = b"\1" * (f.end - f.start)
-    for at_digit in view.digit_starts():
-        match = _YEAR.match(text, at_digit)
-        if match is None:
-            continue
-        start, end = match.span()
-        if covered[start] or not _FIRST_YEAR <= int(match.group()) <= _LAST_YEAR:
-            continue
-        at = view.word_before(start)
-        while at >= 0 and view.words[at] in _ARTICLES and start - view.ends[at] <= 6:
-            at -= 1
-        previous = view.words[at] if at >= 0 and start - view.ends[at] <= 6 else ""
-        score = _BARE_YEAR
-        if previous in YEAR_CUES or (previous in MONTHS):
-            score = 0.6
-        elif text[start - 1 : start] == "(" and text[end : end + 1] == ")":
-            score = 0.5
-        elif previous.isalpha() and surroundings.near(start, end).best(frozenset({"date", "dob"})):
-            score = 0.7
-        near = surroundings.near(start, end)
-        if near.measured or near.other:
-            continue
-        if previous in _YEAR_NOUNS:
-            start = view.starts[at]
-        span = _YEAR_RANGE.match(folded, end)
-        years.append(Finding(start, span.end() if span else end, T.DATE, score, "dates:year"))
+    for at in view.digit_starts():
+        match = None if covered[at] else _YEAR.match(view.shadow, at)
+        if match is not None and _FIRST_YEAR <= int(match.group()) <= _LAST_YEAR:
+            year = _year(view, match, surroundings)
+            if year is not None:
+                years.append(year)
     return years
+
+
+def _year(view: View, match: re.Match[str], surroundings: Surroundings) -> Finding | None:
+    """Judge four digits in the range of years by the word before and what is measured after."""
+    start, end = match.span()
+    near = surroundings.near(start, end)
+    if near.measured or near.other:
+        return None
+    at = view.word_before(start)
+    while at >= 0 and view.words[at] in _ARTICLES and start - view.ends[at] <= 6:
+        at -= 1
+    previous = view.words[at] if at >= 0 and start - view.ends[at] <= 6 else ""
+    score = _BARE_YEAR
+    if previous in YEAR_CUES or previous in MONTHS:
+        score = 0.6
+    elif view.shadow[start - 1 : start] == "(" and view.shadow[end : end + 1] == ")":
+        score = 0.5
+    elif previous.isalpha() and near.best(frozenset({"date", "dob"})):
+        score = 0.7
+    if previous in _YEAR_NOUNS:
+        start = view.starts[at]
+    span = _YEAR_RANGE.match(view.folded, end)
+    return Finding(start, span.end() if span else end, T.DATE, score, "dates:year")

@@ -98,8 +98,7 @@ def _urls(view: View) -> list[Finding]:
             score = 0.2 if _NAMESPACE.match(host) else 0.9
             found.append(Finding(match.start(), end, T.URL, score, "generic:url"))
     if "." in text:
-        for match in _BARE_DOMAIN.finditer(text):
-            found.append(Finding(match.start(), match.end(), T.URL, 0.55, "generic:domain"))
+        found += [Finding(m.start(), m.end(), T.URL, 0.55, "generic:domain") for m in _BARE_DOMAIN.finditer(text)]
     return found
 
 

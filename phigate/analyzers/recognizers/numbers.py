@@ -132,16 +132,15 @@ class NumberLayer:
         if not pieces:
             return found
         done = -1
-        for start, end in _joined(view, pieces):
-            if start < done or (end - start < _LEAST and not surroundings.announced(start)):
+        for start, stop in _joined(view, pieces):
+            if start < done or (stop - start < _LEAST and not surroundings.announced(start)):
                 continue
-            near = surroundings.near(start, end)
-            if near.best(_ID_KINDS) == 1.0 and not near.other:
-                end = self._extended(view, start, end, taken)
-            finding = _judge(view, start, end, near)
+            near = surroundings.near(start, stop)
+            labelled = near.best(_ID_KINDS) == 1.0 and not near.other
+            finding = _judge(view, start, self._extended(view, start, stop, taken) if labelled else stop, near)
             if finding is not None:
                 found.append(finding)
-                done = end
+                done = finding.end
         return found
 
     def _extended(self, view: View, start: int, end: int, taken: bytearray | None) -> int:
@@ -179,17 +178,18 @@ def _judge(view: View, start: int, end: int, near: Near) -> Finding | None:
         bare = _bare(raw, compact, digits)
         if bare > score:
             score, entity_type, source = bare, T.UNIQUE_ID, "clinical:bare"
-    strength = near.best(_ID_KINDS)
-    if strength < 1.0 and score < 0.9:
-        if near.measured or near.other:
-            score *= 0.2
-        elif _DECIMAL.fullmatch(raw):
-            score *= 0.3
-        elif _TRIAL.match(raw):
-            score *= 0.2
+    if near.best(_ID_KINDS) < 1.0 and score < 0.9:
+        score *= _doubt(raw, near)
     if score < 0.1:
         return None
     return Finding(start, end, entity_type, round(min(score, 0.99), 3), source)
+
+
+def _doubt(raw: str, near: Near) -> float:
+    """Return the factor by which a number loses that looks like something else."""
+    if near.measured or near.other or _TRIAL.match(raw):
+        return 0.2
+    return 0.3 if _DECIMAL.fullmatch(raw) else 1.0
 
 
 def _by_spec(raw: str, compact: str, near: Near) -> tuple[float, T, str] | None:

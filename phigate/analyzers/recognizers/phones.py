@@ -35,6 +35,7 @@ _SCORES: Final = {
     "intl": 0.85, "paren": 0.75, "nanp": 0.7, "br": 0.75, "pairs": 0.75, "nine": 0.5, "trunk": 0.5, "local": 0.3,
     "it": 0.5, "run": 0.0,
 }  # fmt: skip
+_LENGTHS: Final = {"trunk": (8, 13), "intl": (7, 15), "paren": (7, 15)}
 _YEARS: Final = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d")
 _LABELLED: Final = 0.95
 _KINDS: Final = frozenset({"phone", "fax"})
@@ -90,43 +91,54 @@ def find_phones(view: View, surroundings: Surroundings, taken: bytearray) -> lis
     """Return telephone and fax numbers outside the characters that dates and addresses own."""
     found: list[Finding] = []
     done = 0
-    text = view.shadow
-    for at in view.digit_starts():
-        if at < done:
+    for digit in view.digit_starts():
+        if digit < done:
             continue
-        while at > done and text[at - 1] in "(+ " and at and (text[at - 1] != " " or text[at - 2 : at - 1] == "+"):
-            at -= 1
-        match = _PHONE.match(text, at)
+        match = _PHONE.match(view.shadow, _head(view.shadow, digit, done))
         if match is None:
             continue
         start, end = match.span()
         done = end
         if taken[start] or taken[end - 1]:
             continue
-        shape = next(k for k in _SCORES if match.group(k) is not None)
-        core = match.group(shape)
-        digits = sum(c.isdigit() for c in core)
-        near = surroundings.near(start, end)
-        strength = near.best(_KINDS)
-        score = _SCORES[shape]
-        if shape == "local" and _YEARS.fullmatch(core):
-            continue
-        if shape == "trunk" and not 8 <= digits <= 13:
-            score = 0.0
-        if shape in {"intl", "paren"} and not 7 <= digits <= 15:
-            score = 0.0
-        if near.other or near.measured:
-            score = min(score, 0.3)
-        if strength:
-            enough = 6 <= digits <= 15 or (digits >= 3 and _short(view, start))
-            if enough and not (near.measured and digits < 7):
-                score = max(score, _LABELLED * strength)
-        if match.end() > match.end(shape) and digits >= 6:
-            score = max(score, 0.7)
-        if score >= 0.1:
-            fax = near.kinds.get("fax", 0.0) > near.kinds.get("phone", 0.0) or near.kinds.get("fax", 0.0) == 1.0
-            found.append(Finding(start, end, T.FAX if fax else T.PHONE, score, f"generic:phone_{shape}"))
+        finding = _judged(view, match, surroundings)
+        if finding is not None:
+            found.append(finding)
     return found
+
+
+def _head(text: str, digit: int, floor: int) -> int:
+    """Return where a number begins whose first digit is known: a plus sign or a bracket may precede."""
+    start = digit
+    while start > floor and (
+        text[start - 1] in "(+" or (text[start - 1] == " " and text[start - 2 : start - 1] == "+")
+    ):
+        start -= 1
+    return start
+
+
+def _judged(view: View, match: re.Match[str], surroundings: Surroundings) -> Finding | None:
+    start, end = match.span()
+    shape = next(k for k in _SCORES if match.group(k) is not None)
+    core = match.group(shape)
+    digits = sum(c.isdigit() for c in core)
+    if shape == "local" and _YEARS.fullmatch(core):
+        return None
+    near = surroundings.near(start, end)
+    low, high = _LENGTHS.get(shape, (0, 99))
+    score = _SCORES[shape] if low <= digits <= high else 0.0
+    if near.other or near.measured:
+        score = min(score, 0.3)
+    strength = near.best(_KINDS)
+    if strength and not (near.measured and digits < 7) and (6 <= digits <= 15 or (digits >= 3 and _short(view, start))):
+        score = max(score, _LABELLED * strength)
+    if end > match.end(shape) and digits >= 6:
+        score = max(score, 0.7)  # an extension follows
+    if score < 0.1:
+        return None
+    fax = near.kinds.get("fax", 0.0)
+    kind = T.FAX if fax == 1.0 or fax > near.kinds.get("phone", 0.0) else T.PHONE
+    return Finding(start, end, kind, score, f"generic:phone_{shape}")
 
 
 def _short(view: View, start: int) -> bool:

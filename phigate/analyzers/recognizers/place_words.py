@@ -478,5 +478,21 @@ NOT_STREET: Final = frozenset(
 )
 # Ordinary words that end like a street.
 NOT_SUFFIXED: Final = frozenset(
-    ["during", "spring", "string", "ring", "weg", "away", "norweg", "herzweg", "strong", "bring", "offspring", "hamstring", "string", "monitoring", "scoring"]
+    [
+        "during",
+        "spring",
+        "string",
+        "ring",
+        "weg",
+        "away",
+        "norweg",
+        "herzweg",
+        "strong",
+        "bring",
+        "offspring",
+        "hamstring",
+        "string",
+        "monitoring",
+        "scoring",
+    ]
 )

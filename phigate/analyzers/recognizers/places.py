@@ -57,6 +57,9 @@ _GEO: Final = re.compile(
 )
 _TRIGGERS: Final = frozenset(THOROUGHFARE_FIRST) | frozenset(THOROUGHFARE_LAST)
 _DIGIT: Final = re.compile(r"\d")
+_NAME_GAPS: Final = frozenset({" ", ". ", "'", "-", "/ ", "/. ", ".", "/", " (", ") "})
+# "Rua 15 de Novembro", "Calle 2 de Mayo": a day is part of the name.
+_DATED_STREET: Final = re.compile(r" (?:de|d'|di|del)\b")
 _MOST_WORDS: Final = 8
 
 
@@ -89,60 +92,43 @@ def _named(view: View, n: int) -> bool:
 
 
 def _word_first(view: View, n: int) -> Finding | None:
-    text, folded = view.shadow, view.folded
+    text = view.shadow
     start, end = view.starts[n], view.ends[n]
     sure = THOROUGHFARE_FIRST[view.words[n]]
-    if len(view.words[n]) <= 2 and text[end : end + 1] not in {".", "/"}:
+    if (len(view.words[n]) <= 2 and text[end : end + 1] not in {".", "/"}) or not (sure or text[start].isupper()):
         return None
-    if not sure and not text[start].isupper():
-        return None
-    count = len(view.words)
-    at, last, names = n + 1, n, 0
-    while at < count and at - n <= _MOST_WORDS:
-        gap = text[view.ends[at - 1] : view.starts[at]]
-        if gap not in {" ", ". ", "'", "-", "/ ", "/. ", ".", "/", " (", ") "} or (at > n + 1 and gap == "/"):
-            break
-        word = view.words[at]
-        if text[view.starts[at]].isdigit() and (
-            names or not text[view.ends[at] : view.ends[at] + 4].strip(" ").startswith(("de", "d"))
-        ):
-            break
-        if _named(view, at) or (names and gap in {"'", "-"}):
-            names, last = names + 1, at
-        elif word not in PARTICLES:
-            break
-        at += 1
-    if not names:
+    last = _last_of_name(view, n)
+    if last == n:
         return None
     end = view.ends[last]
-    tail = _NUMBER_TAIL.match(folded, end) or _NO_NUMBER.match(folded, end)
+    tail = _NUMBER_TAIL.match(view.folded, end) or _NO_NUMBER.match(view.folded, end)
     if tail is not None:
         return Finding(start, tail.end(), T.STREET, 0.9, "places:street")
-    if not sure:
-        return None
-    return Finding(start, end, T.STREET, 0.55, "places:street")
+    return Finding(start, end, T.STREET, 0.55, "places:street") if sure else None
+
+
+def _last_of_name(view: View, n: int) -> int:
+    """Return the last word of the name that follows the thoroughfare word ``n``; ``n`` itself where none does."""
+    text = view.shadow
+    last = n
+    for at in range(n + 1, min(len(view.words), n + 1 + _MOST_WORDS)):
+        gap = text[view.ends[at - 1] : view.starts[at]]
+        if gap not in _NAME_GAPS or (at > n + 1 and gap == "/"):
+            break
+        if text[view.starts[at]].isdigit() and (last > n or not _DATED_STREET.match(view.folded, view.ends[at])):
+            break
+        if _named(view, at) or (last > n and gap in {"'", "-"}):
+            last = at
+        elif view.words[at] not in PARTICLES:
+            break
+    return last
 
 
 def _word_last(view: View, n: int) -> Finding | None:
     text = view.shadow
     sure = THOROUGHFARE_LAST[view.words[n]]
-    at = n - 1
-    first = n
-    house = -1
-    while at >= 0 and n - at <= 6:
-        gap = text[view.ends[at] : view.starts[at + 1]]
-        if gap not in {" ", ". ", ", ", "'", "-"} or view.words[at] in NOT_STREET:
-            break
-        if view.words[at].isdigit() and len(view.words[at]) <= 6 and at < n - 1:
-            house = at
-            break
-        if gap == ", " or not _named(view, at):
-            break
-        first = at
-        at -= 1
-    if first == n and house < 0:
-        return None
-    if not text[view.starts[n]].isupper() and not sure:
+    first, house = _first_of_name(view, n)
+    if (first == n and house < 0) or not (sure or text[view.starts[n]].isupper()):
         return None
     end = view.ends[n]
     if text[end : end + 1] == "." and len(view.words[n]) <= 4:
@@ -150,17 +136,28 @@ def _word_last(view: View, n: int) -> Finding | None:
     direction = _DIRECTION.match(view.folded, end)
     if direction is not None and text[direction.start() + 1].isupper():
         end = direction.end()
-    if house >= 0:
-        flat = _FLAT_TAIL.match(view.folded, end)
-        if flat is not None:
-            end = flat.end()
-        start = view.starts[house]
-        while start and (
-            text[start - 1].isalnum() or (text[start - 1] in "-/" and text[start - 2 : start - 1].isdigit())
-        ):
-            start -= 1
-        return Finding(start, end, T.STREET, 0.85, "places:street")
-    return Finding(view.starts[first], end, T.STREET, 0.55, "places:street") if sure else None
+    if house < 0:
+        return Finding(view.starts[first], end, T.STREET, 0.55, "places:street") if sure else None
+    flat = _FLAT_TAIL.match(view.folded, end)
+    start = view.starts[house]
+    while start and (text[start - 1].isalnum() or (text[start - 1] in "-/" and text[start - 2 : start - 1].isdigit())):
+        start -= 1
+    return Finding(start, flat.end() if flat else end, T.STREET, 0.85, "places:street")
+
+
+def _first_of_name(view: View, n: int) -> tuple[int, int]:
+    """Return the first word of the name before street word ``n``, and the word of its house number or -1."""
+    first = n
+    for at in range(n - 1, max(-1, n - 7), -1):
+        gap = view.shadow[view.ends[at] : view.starts[at + 1]]
+        if gap not in {" ", ". ", ", ", "'", "-"} or view.words[at] in NOT_STREET:
+            break
+        if view.words[at].isdigit() and len(view.words[at]) <= 6 and at < n - 1:
+            return first, at
+        if gap == ", " or not _named(view, at):
+            break
+        first = at
+    return first, -1
 
 
 def _suffixed(view: View, n: int) -> Finding | None:

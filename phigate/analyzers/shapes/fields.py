@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from phigate.analyzers.context import Surroundings
+from phigate.analyzers.labels import Label
 from phigate.analyzers.layers import Hint, View
 from phigate.finding import EntityType as T
 from phigate.finding import Finding
@@ -107,40 +109,33 @@ def _by_hint(view: View, hint: Hint) -> Finding | None:
 
 def _by_colon(view: View, surroundings: Surroundings) -> list[Finding]:
     found: list[Finding] = []
-    text = view.shadow
-    labels = surroundings.labels
-    for n, label in enumerate(labels):
+    for n, label in enumerate(surroundings.labels):
         kind = next((k for k in ("relative", "clinician", "person", *_PLACES) if k in label.kinds), "")
-        if not kind:
-            continue
-        colon = _COLON.match(text, label.end)
+        colon = _COLON.match(view.shadow, label.end) if kind else None
         if colon is None or "\n\n" in colon.group():
             continue
-        value = _VALUE.match(text, colon.end())
-        if value is None:
-            continue
-        end = value.end()
-        for other in labels[n + 1 : n + 12]:
-            if other.start >= end:
-                break
-            if other.start > value.start() and text[other.end : other.end + 1] in {":", "="}:
-                end = other.start
-        # The line goes on with another "word:", which is a label that the table may not know.
-        if text[end : end + 1] == ":":
-            cut = max(
-                text.rfind(". ", value.start(), end),
-                text.rfind(", ", value.start(), end),
-                text.rfind("  ", value.start(), end),
-            )
-            end = cut if cut > 0 else value.start()
-        stop = _STOP.search(text, value.start(), end) if kind != "street" else None
-        end = stop.start() if stop is not None else end
-        while end > value.start() and text[end - 1] in " .,-/(":
-            end -= 1
-        finding = _labelled(view, kind, value.start(), end)
-        if finding is not None:
-            found.append(finding)
+        value = _VALUE.match(view.shadow, colon.end())
+        if value is not None:
+            end = _end_of_value(view.shadow, value, kind, surroundings.labels[n + 1 : n + 12])
+            finding = _labelled(view, kind, value.start(), end)
+            if finding is not None:
+                found.append(finding)
     return found
+
+
+def _end_of_value(text: str, value: re.Match[str], kind: str, following: Sequence[Label]) -> int:
+    """Return where a value ends: before the next label with its colon, at a stop, at the end of its line."""
+    start, end = value.span()
+    for label in following:
+        if start < label.start < end and text[label.end : label.end + 1] in {":", "="}:
+            end = label.start
+    if text[end : end + 1] == ":":  # the line goes on with another "word:" that the table does not know
+        end = max(start, *(text.rfind(mark, start, end) for mark in (". ", ", ", "  ")))
+    stop = _STOP.search(text, start, end) if kind != "street" else None
+    end = stop.start() if stop is not None else end
+    while end > start and text[end - 1] in " .,-/(":
+        end -= 1
+    return end
 
 
 def _labelled(view: View, kind: str, start: int, end: int) -> Finding | None:

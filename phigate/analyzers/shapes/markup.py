@@ -102,8 +102,8 @@ _SILENT: Final = frozenset(
         "mode",
     ]
 )
-# Keys whose bare form is too common in free JSON to mean a value of that kind.
-_UNSURE_KEYS: Final = frozenset({"not", "username"})
+_CARERS: Final = frozenset({"practitioner", "provider", "doctor", "physician"})
+_PATIENTS: Final = frozenset({"", "patient", "person", "contact"})
 
 
 def _plain(key: str) -> str:
@@ -114,34 +114,20 @@ def kind_of(key: str, parent: str, value: str) -> str:
     """Return the kind of a value under a key and its parent key, "" where neither says anything."""
     name, above = _plain(key), _plain(parent)
     known = _BY_PARENT.get((above, name))
-    if known is not None:
-        return known if known != "phone" or "@" not in value else "email"
-    if name in _SILENT:
-        return ""
-    known = _BY_NAME.get(name)
-    if known is not None:
-        return known
-    kinds = kinds_of_key(key)
-    if name == "name" and above in {
-        "",
-        "patient",
-        "person",
-        "contact",
-        "practitioner",
-        "provider",
-        "doctor",
-        "physician",
-    }:
-        return "clinician" if above in {"practitioner", "provider", "doctor", "physician"} else "person"
-    if name == "name":
-        return ""
-    for kind in _PREFERENCE:
-        if kind in kinds:
-            return kind
-    return ""
+    if known is None and name in _SILENT:
+        known = ""
+    if known is None:
+        known = _BY_NAME.get(name)
+    if known is None and name == "name":
+        known = "clinician" if above in _CARERS else "person" if above in _PATIENTS else ""
+    if known is None:
+        kinds = kinds_of_key(key)
+        known = next((kind for kind in PREFERENCE if kind in kinds), "")
+    return "email" if known == "phone" and "@" in value else known
 
 
-_PREFERENCE: Final = (
+# Where a key may mean several kinds, the first that stands here.
+PREFERENCE: Final = (
     "cpf", "cnpj", "cns", "rg", "pis", "titulo", "cnh", "certidao", "crm", "renavam", "ssn", "npi", "mrn", "dob", "age", "zip", "fax", "phone",
     "email", "ip", "mac", "relative", "clinician", "person", "street", "city", "county", "location", "plan", "card", "account", "license",
     "vehicle", "device", "case", "username", "id", "org", "date", "url",

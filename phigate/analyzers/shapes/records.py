@@ -7,7 +7,7 @@ from typing import Final
 
 from phigate.analyzers.labels import kinds_of_key
 from phigate.analyzers.layers import Hint
-from phigate.analyzers.shapes.markup import _PREFERENCE
+from phigate.analyzers.shapes.markup import PREFERENCE
 
 _SEGMENT: Final = re.compile(r"^(?:\x0b)?([A-Z][A-Z0-9]{2})\|", re.MULTILINE)
 _LINE: Final = re.compile(r"[^\r\n]+")
@@ -84,6 +84,7 @@ def _components(text: str, start: int, stop: int, kinds: tuple[str, ...]) -> lis
     return hints
 
 
+_LONGEST_HEADER: Final = 2000
 _DELIMITERS: Final = "|\t;,"
 _RULE_ROW: Final = re.compile(r"[\s|:+=-]+\Z")
 
@@ -121,7 +122,7 @@ def _kind_of_column(name: str) -> str:
     if not 0 < len(name) <= 40 or name.replace(".", "").isdigit():
         return ""
     kinds = kinds_of_key(name)
-    return next((kind for kind in _PREFERENCE if kind in kinds), "")
+    return next((kind for kind in PREFERENCE if kind in kinds), "")
 
 
 def table_hints(text: str) -> list[Hint]:
@@ -136,25 +137,34 @@ def table_hints(text: str) -> list[Hint]:
                 continue
             cells = _cells(text, start, end, delimiter)
             if len(cells) == len(header):
-                for (s, e), kind in zip(cells, header, strict=True):
-                    if kind and e > s and any(c.isalnum() for c in text[s:e]):
-                        hints.append(Hint(s, e, kind))
+                hints += _row(text, cells, header)
                 continue
-            header = []
-        if end - start > 2000:
-            continue
-        for candidate in _DELIMITERS:
-            if text.count(candidate, start, end) >= (2 if candidate == "," else 1):
-                names = [text[s:e] for s, e in _cells(text, start, end, candidate)]
-                kinds = [_kind_of_column(name) for name in names]
-                if _is_header(names, kinds):
-                    header, delimiter = kinds, candidate
-                break
+        header, delimiter = _header(text, start, end)
     return hints
 
 
+def _row(text: str, cells: list[tuple[int, int]], header: list[str]) -> list[Hint]:
+    return [
+        Hint(start, end, kind)
+        for (start, end), kind in zip(cells, header, strict=True)
+        if kind and any(c.isalnum() for c in text[start:end])
+    ]
+
+
+def _header(text: str, start: int, end: int) -> tuple[list[str], str]:
+    """Return the kinds of a header row's columns and its delimiter; nothing where the line is no header."""
+    if end - start > _LONGEST_HEADER:
+        return [], ""
+    for delimiter in _DELIMITERS:
+        if text.count(delimiter, start, end) >= (2 if delimiter == "," else 1):
+            names = [text[s:e] for s, e in _cells(text, start, end, delimiter)]
+            kinds = [_kind_of_column(name) for name in names]
+            return (kinds, delimiter) if _is_header(names, kinds) else ([], "")
+    return [], ""
+
+
 def _is_header(names: list[str], kinds: list[str]) -> bool:
-    """A header has short cells without digits runs, most of them filled, and at least one that labels know."""
+    """Return whether a row has short cells without runs of digits, and at least one name that labels know."""
     filled = [n for n in names if n]
     return (
         len(filled) >= 2
@@ -180,8 +190,7 @@ def header_hints(text: str) -> list[Hint]:
     """Return hints for names in mail headers and for the speakers of exported chats."""
     hints: list[Hint] = []
     for match in _HEADER.finditer(text):
-        for name in _MAIL_NAME.finditer(text, match.start(1), match.end(1)):
-            hints.append(Hint(name.start(1), name.end(1), "person"))
-    for match in _CHAT.finditer(text):
-        hints.append(Hint(match.start(1), match.end(1), "person"))
+        names = _MAIL_NAME.finditer(text, match.start(1), match.end(1))
+        hints += [Hint(name.start(1), name.end(1), "person") for name in names]
+    hints += [Hint(match.start(1), match.end(1), "person") for match in _CHAT.finditer(text)]
     return hints
