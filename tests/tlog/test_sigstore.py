@@ -56,6 +56,7 @@ def test_sigstore_accepts_our_inclusion_proofs_and_no_changed_one() -> None:
     errors: Any = importlib.import_module("sigstore.errors")
     for index in range(42):
         merkle.verify_merkle_inclusion(proof_of(index))
-        for changes in ({"body": b"x"}, {"hashes": []}, {"root_hash": bytes(32)}):
+        wrong: list[dict[str, Any]] = [{"body": b"x"}, {"hashes": []}, {"root_hash": bytes(32)}]
+        for changes in wrong:
             with pytest.raises(errors.VerificationError):
                 merkle.verify_merkle_inclusion(proof_of(index, **changes))
