@@ -14,6 +14,7 @@ from typing import Final
 from phigate.audit.record import JSON, Draft, Kind, Status
 from phigate.errors import LedgerStateError, PhigateError
 from phigate.signing import Ed25519Signer, Signer
+from phigate.store.anchor import AnchorFile
 from phigate.store.growth import rebuild
 from phigate.store.sealing import Item, rfc3339
 from phigate.store.source import KEYRING
@@ -50,7 +51,9 @@ class Duties:
         record: Ed25519Signer,
         keyring: bytes,
         rhythm: Rhythm | None = None,
+        anchor: AnchorFile,
         software: str = "phigate",
+        previous: dict[str, JSON] | None = None,
         published: Callable[[bytes], None] | None = None,
     ) -> None:
         self.writer = writer
@@ -59,7 +62,9 @@ class Duties:
         self._enrolment = enrolment
         self._record = record
         self._keyring = keyring
+        self._anchor = anchor
         self._software = software
+        self._previous = previous
         self._published = published
         self._signed_size = 0
         self._mono = writer.sealer.mono
@@ -77,6 +82,7 @@ class Duties:
         writer.prepare()
         head = writer.storage.begin(sealer.origin)
         try:
+            self._check_anchor(head)
             if head is not None:
                 self._check_signed(head)
                 sealer.last_ts = head.last_ts
@@ -128,6 +134,21 @@ class Duties:
         storage.begin(head.origin)
         storage.add_anchor(head.log_id, head.size, KEYRING, self._keyring)
         storage.commit()
+
+    def _check_anchor(self, head: Head | None) -> None:
+        """Refuse a database that is behind what was signed last, or leads elsewhere: it was restored or rewritten."""
+        known = self._anchor.read()
+        if known is None:
+            return
+        size = head.size if head is not None else 0
+        if size < known.size:
+            raise LedgerStateError(
+                f"expected {known.origin} to extend its anchor of {known.size} entries, found {size}: the database was "
+                "restored from a backup; bring it up to date, or declare the loss with phigate ledger recover"
+            )
+        assert head is not None
+        if rebuild(self.writer.storage, log_id=head.log_id, size=known.size).root() != known.root:
+            raise LedgerStateError(f"{known.origin} does not extend its anchor of {known.size} entries: forked")
 
     def _check_signed(self, head: Head) -> None:
         """Refuse a newest checkpoint that is not by our key, and a head that does not extend it."""
@@ -209,6 +230,12 @@ class Duties:
             return
         text = Checkpoint(head.origin, TreeSize(head.size), head.root).to_text()
         note = sign_note(text, [(self._checkpoint.key, self._checkpoint.sign)]).to_bytes()
+        # A crash behind this line: the head extends the anchor, and the next start publishes it.
+        self._anchor.advance(
+            note,
+            Checkpoint(head.origin, TreeSize(head.size), head.root),
+            root_at=lambda size: storage.batch_root(head.log_id, size),
+        )
         storage.begin(head.origin)
         if not self._signed_by_another(head):
             storage.add_checkpoint(head.log_id, head.size, note)

@@ -3,6 +3,7 @@
     root.key                 signs keyrings; take it offline once the keyring stands, nothing here needs it after
     keyring.note             the newest keyring; verifiers pin its fingerprint
     checkpoint-….key         one per origin, for the life of that origin
+    anchor-….note            the last signed checkpoint of an origin: see `anchor`
     enrolment-….key          introduces the record key of each boot, signs the first entry of its origin
 
 Whoever reads this folder can sign false entries; it belongs to the gateway's user alone, and not into the database's
@@ -24,6 +25,7 @@ from typing import Final
 
 from phigate.errors import SettingsError
 from phigate.signing import Signer, create_key_file, open_signer, sync_folder, write_secret
+from phigate.store.anchor import AnchorFile
 from phigate.tlog.errors import TlogError
 from phigate.tlog.keyring import Keyring, ListedKey, Role, open_keyring, sign_keyring
 
@@ -40,6 +42,7 @@ class LedgerKeys:
     enrolment: Signer
     keyring: Keyring
     note: bytes
+    anchor: AnchorFile
 
 
 def ledger_keys(folder: Path, *, origin: str, now: float) -> LedgerKeys:
@@ -57,7 +60,9 @@ def ledger_keys(folder: Path, *, origin: str, now: float) -> LedgerKeys:
     for role, signer in signers.items():
         if signer.key not in [listed.key for listed in keyring[0].listed(role, origin)]:
             raise SettingsError(f"expected the {role} key of {origin} that {KEYRING} lists, found another in {folder}")
-    return LedgerKeys(signers[Role.CHECKPOINT], signers[Role.ENROLMENT], *keyring)
+    checkpoint = signers[Role.CHECKPOINT]
+    anchor = AnchorFile(_anchor_path(folder, origin), origin=origin, key=checkpoint.key)
+    return LedgerKeys(checkpoint, signers[Role.ENROLMENT], *keyring, anchor)
 
 
 def read_keyring(folder: Path) -> tuple[Keyring, bytes] | None:
@@ -106,6 +111,8 @@ def _list_origin(folder: Path, origin: str, before: Keyring | None, now: float) 
         if not path.exists():
             create_key_file(path)
         added.append(ListedKey(_signer(folder, origin, role).key, role, origin))
+    if not _anchor_path(folder, origin).exists():
+        AnchorFile.create(_anchor_path(folder, origin))
     issued = datetime.fromtimestamp(now, UTC)
     keyring = Keyring(
         version=before.version + 1 if before else 1,
@@ -125,8 +132,17 @@ def _signer(folder: Path, origin: str, role: Role) -> Signer:
 
 
 def _path(folder: Path, origin: str, role: Role) -> Path:
+    return folder / f"{role.value}-{_word(origin)}.key"
+
+
+def _anchor_path(folder: Path, origin: str) -> Path:
+    return folder / f"anchor-{_word(origin)}.note"
+
+
+def _word(origin: str) -> str:
+    """Return an origin as part of a file name: readable, and no two origins the same."""
     word = re.sub(r"[^a-z0-9]+", "-", origin.lower()).strip("-")[:80]
-    return folder / f"{role.value}-{word}-{sha256(origin.encode()).hexdigest()[:8]}.key"
+    return f"{word}-{sha256(origin.encode()).hexdigest()[:8]}"
 
 
 def _time(at: datetime) -> str:

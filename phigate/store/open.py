@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from phigate.audit.ids import uuid7
+from phigate.audit.record import JSON
 from phigate.audit.shapes import is_id
 from phigate.errors import SettingsError
 from phigate.signing import in_memory
@@ -42,12 +43,14 @@ def open_ledger(
     rhythm: Rhythm | None = None,
     now: Callable[[], float] = time.time,
     min_free_bytes: int | None = None,
+    previous: dict[str, JSON] | None = None,
 ) -> StoreLedger:
     """Return the ledger of an origin, not started yet: ``await start()`` and ``await close()``, or ``async with``.
 
     ``url`` is ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
     Keys that do not exist yet are created in ``keys_folder`` (see `key_folder`).
     ``min_free_bytes`` of disk are kept for outcomes of exchanges that run; None is the default of `disk_room`.
+    ``previous`` stands in the genesis of a new log: what it follows (see recover).
     Raises `SettingsError`; `start` raises `LedgerStateError` when the log cannot be continued.
     """
     keys = ledger_keys(keys_folder, origin=origin, now=now())
@@ -62,6 +65,8 @@ def open_ledger(
         enrolment=keys.enrolment,
         record=record,
         keyring=keys.note,
+        anchor=keys.anchor,
+        previous=previous,
         rhythm=rhythm,
         software=software(),
     )

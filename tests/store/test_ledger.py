@@ -398,7 +398,7 @@ async def test_a_log_cut_back_consistently_is_not_continued_past_its_checkpoint(
         f" frontier = x'{early.frontier.hex()}'",
     )
     assert checked(tmp_path).verdict is Verdict.FORK
-    with pytest.raises(LedgerStateError, match=f"to extend its checkpoint of 9 entries, found {early.size}"):
+    with pytest.raises(LedgerStateError, match=f"to extend its anchor of 9 entries, found {early.size}"):
         await a_ledger(tmp_path).start()
 
 
