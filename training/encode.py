@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from phigate.analyzers.names.features import GAP, LABELS, WIDTH, rows_of
+from phigate.analyzers.names.features import LABELS, PLACE, WIDTH, places_of, rows_of
 from phigate.analyzers.names.lexicon import load
-from phigate.analyzers.names.tokens import Tokens, tokenize
-from phigate.analyzers.names.words import WordReader
+from phigate.analyzers.names.tokens import Tokens
+from phigate.analyzers.names.words import WordReader, Words
 from training.documents import Document
 
 Ints = npt.NDArray[np.int32]
@@ -31,21 +31,24 @@ class Encoder:
 
     _reader: WordReader = field(default_factory=lambda: WordReader(load()))
     _index: dict[str, int] = field(default_factory=dict)
-    _rows: list[list[tuple[int, int]]] = field(default_factory=list)
+    _rows: list[tuple[list[int], list[int]]] = field(default_factory=list)
 
     def encode(self, document: Document) -> Encoded:
         """Encode a document with its labels."""
-        tokens = tokenize(document.text)
-        return Encoded(self.words(tokens), gaps_of(tokens), labels_of(tokens, document.spans))
+        words = self._reader.read(document.text, lang="")
+        tokens = words.tokens
+        places = places_of(np.array(tokens.starts), np.array(tokens.ends), np.array(words.cases), document.text)
+        return Encoded(self.words(words), (PLACE + places).astype(np.int32), labels_of(tokens, document.spans))
 
-    def words(self, tokens: Tokens) -> Ints:
+    def words(self, words: Words) -> Ints:
         """Return the index of each word, new words entered."""
         found = []
-        for word in tokens.words:
+        for at, word in enumerate(words.tokens.words):
             index = self._index.get(word)
             if index is None:
                 index = self._index[word] = len(self._rows)
-                self._rows.append(rows_of(word, *self._reader.look_up(word)))
+                facts = (words.folded[at], words.flags[at], words.cases[at], words.common[at])
+                self._rows.append(rows_of(word, *facts))
             found.append(index)
         return np.array(found, dtype=np.int32)
 
@@ -53,21 +56,10 @@ class Encoder:
         """Return rows and groups of every word, padded to one width; group -1 is padding."""
         rows = np.zeros((len(self._rows), WIDTH), dtype=np.int32)
         groups = np.full((len(self._rows), WIDTH), -1, dtype=np.int8)
-        for index, pairs in enumerate(self._rows):
-            for column, (group, row) in enumerate(pairs[:WIDTH]):
-                rows[index, column] = row
-                groups[index, column] = group
+        for index, (kinds, numbers) in enumerate(self._rows):
+            rows[index, : len(numbers)] = numbers
+            groups[index, : len(kinds)] = kinds
         return rows, groups
-
-
-def gaps_of(tokens: Tokens) -> Ints:
-    """Return the gap row of each token: what stands between it and the one before."""
-    text, found, last = tokens.text, [], 0
-    for index, start in enumerate(tokens.starts):
-        between = text[last:start]
-        last = tokens.ends[index]
-        found.append(GAP + (2 if index == 0 or "\n" in between else 3 if "\t" in between else 1 if between else 0))
-    return np.array(found, dtype=np.int32)
 
 
 def labels_of(tokens: Tokens, spans: list[tuple[int, int, str]]) -> Ints:

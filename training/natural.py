@@ -76,10 +76,11 @@ def common_words(lang: str) -> tuple[str, ...]:
     else:
         kept = {word for word in words if word.isalpha() and word.islower() and len(word) > 2}
     try:
-        from wordfreq import zipf_frequency
+        from wordfreq import top_n_list
     except ImportError:
         return tuple(sorted(kept)[::5])
-    return tuple(sorted(word for word in kept if zipf_frequency(word.lower(), lang) >= 2.6))
+    frequent = set(top_n_list(lang, 60_000))
+    return tuple(sorted(word for word in kept if word.lower() in frequent))
 
 
 def present() -> dict[str, tuple[int, int]]:

@@ -176,9 +176,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--text", type=Path, default=HERE / "text")
     parser.add_argument("--out", type=Path, default=DATA / "tagger.npz")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--no-natural", action="store_true", help="train without the natural prose of this machine")
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     print("natural text on this machine (sentences, words):", natural.present())
     model, facts = train(
         epochs=options.epochs,

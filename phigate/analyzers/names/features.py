@@ -9,8 +9,13 @@ from __future__ import annotations
 from typing import Final
 from zlib import crc32
 
+import numpy as np
+import numpy.typing as npt
+
 from phigate.analyzers.names.lexicon import GRAMMAR_SHIFT
-from phigate.analyzers.names.words import SIGN
+from phigate.analyzers.names.words import LOWER, MIXED, SIGN, TITLE, UPPER
+
+Ints = npt.NDArray[np.intp]
 
 ROWS: Final = 32_768
 LABELS: Final = ("PERSON", "LOCATION", "ORG", "DATE", "AGE", "ID", "PHONE")
@@ -22,7 +27,11 @@ _LIST_BITS: Final = 11
 _CASE: Final = 16  # six case classes
 _LENGTH: Final = 24  # ten lengths
 _NUMBER: Final = 36  # kinds of numbers
-GAP: Final = 48  # what stands before the token: nothing, a space, a line break, a tab
+# Twelve rows: what stands before the token (nothing, a space, a line break, a tab) by how its surroundings use capitals
+# (as usual, hardly at all, everywhere).
+PLACE: Final = 48
+PLACES: Final = 12
+_AROUND: Final = 40  # tokens to either side that tell how capitals are used
 _HASHED: Final = 64
 
 # Groups, so that training can leave whole kinds of features out.
@@ -65,4 +74,34 @@ def _number_rows(surface: str) -> tuple[list[int], list[int]]:
     kinds += [3] if 1 <= value <= 120 and size <= 3 else []
     kinds += [4] if surface[0] == "0" else []
     groups, rows = [SHAPE] * len(kinds), [_NUMBER + kind for kind in kinds]
-    return (groups + [WORD], rows + [_row("w", surface)]) if size <= 2 else (groups, rows)
+    return ([*groups, WORD], [*rows, _row("w", surface)]) if size <= 2 else (groups, rows)
+
+
+def places_of(starts: Ints, ends: Ints, cases: Ints, text: str) -> Ints:
+    """Return the place row of each token, from 0, for one token or more.
+
+    In a text that uses capitals a word without one is hardly a name; in one that uses none, or nothing else, case says
+    nothing. The network sees this for the surroundings of each token.
+    """
+    before = np.concatenate([[0], ends[:-1]])
+    gaps = (starts > before).astype(np.intp)
+    for kind, sign in ((3, "\t"), (2, "\n")):
+        if sign in text:
+            counts = np.concatenate([[0], np.cumsum(np.fromiter((char == sign for char in text), np.intp, len(text)))])
+            gaps[counts[starts] > counts[before]] = kind
+    gaps[0] = 2
+    titled = _around((cases == TITLE) | (cases == MIXED))
+    lower, upper = _around(cases == LOWER), _around(cases == UPPER)
+    small = (titled * _AROUND <= lower) & (lower > upper)
+    large = upper > 2 * (lower + titled)
+    found: Ints = gaps + 4 * (small & ~large) + 8 * large
+    return found
+
+
+def _around(chosen: npt.NDArray[np.bool_]) -> Ints:
+    """Count the chosen tokens in the surroundings of each."""
+    counts = np.concatenate([[0], np.cumsum(chosen)])
+    places = np.arange(len(chosen))
+    right, left = np.minimum(places + _AROUND + 1, len(chosen)), np.maximum(places - _AROUND, 0)
+    found: Ints = counts[right] - counts[left]
+    return found

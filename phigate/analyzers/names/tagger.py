@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from phigate.analyzers.names.features import GAP, LABELS, rows_of
+from phigate.analyzers.names.features import LABELS, PLACE, PLACES, places_of, rows_of
 from phigate.analyzers.names.words import Words
 
 Floats = npt.NDArray[np.float32]
@@ -36,19 +36,27 @@ class Tagger:
         self._tap_biases = [stored[f"convolutions_{k}_bias"] for k in range(len(_DILATIONS))]
         self._output = np.ascontiguousarray(stored["output_weight"].T)
         self._output_bias = stored["output_bias"]
-        self._gaps: Floats = self._rows[GAP : GAP + 4].astype(np.float32) @ self._project
+        self._places: Floats = self._rows[PLACE : PLACE + PLACES].astype(np.float32) @ self._project
         self._known: dict[str, int] = {}
         self._vectors: Floats = np.empty((_CACHE_WORDS, self._project.shape[1]), dtype=np.float32)
 
     def chances(self, words: Words) -> Floats:
         """Return (tokens, 1 + labels): the chance of nothing, then of each of `LABELS`."""
         size = len(words)
+        if not size:
+            return np.empty((0, 1 + len(LABELS)), dtype=np.float32)
+        tokens = words.tokens
+        places = places_of(np.array(tokens.starts), np.array(tokens.ends), np.array(words.cases), tokens.text)
         parts = []
         for start in range(0, size, _BLOCK):
             left, right = max(0, start - _SIGHT), min(size, start + _BLOCK + _SIGHT)
-            block = self._run(self._inputs(words, left, right))
+            block = self._run(self._inputs(words, left, right) + self._places[places[left:right]])
             parts.append(block[start - left : start - left + _BLOCK])
-        return np.concatenate(parts) if parts else np.empty((0, 1 + len(LABELS)), dtype=np.float32)
+        return np.concatenate(parts)
+
+    def forget(self) -> None:
+        """Drop every word remembered."""
+        self._known.clear()
 
     def _inputs(self, words: Words, left: int, right: int) -> Floats:
         surfaces = words.tokens.words[left:right]
@@ -56,12 +64,10 @@ class Tagger:
         new = set(surfaces).difference(known)
         if new:
             if len(known) + len(new) > _CACHE_WORDS:
-                known.clear()
+                self.forget()
                 new = set(surfaces)
             self._learn(words, left, right, new)
-        state = self._vectors[[known[word] for word in surfaces]]
-        state += self._gaps[_gaps(words, left, right)]
-        return np.maximum(state, 0.0, out=state)
+        return self._vectors[[known[word] for word in surfaces]]
 
     def _learn(self, words: Words, left: int, right: int, new: set[str]) -> None:
         """Work out the vectors of words not seen before."""
@@ -79,6 +85,7 @@ class Tagger:
 
     def _run(self, state: Floats) -> Floats:
         size, hidden = state.shape
+        np.maximum(state, 0.0, out=state)
         pad = max(_DILATIONS)
         padded = np.zeros((size + 2 * pad, hidden), dtype=np.float32)
         for dilation, taps, bias in zip(_DILATIONS, self._taps, self._tap_biases, strict=True):
@@ -90,23 +97,6 @@ class Tagger:
             change += bias
             state += np.maximum(change, 0.0, out=change)
         return _softmax(state @ self._output + self._output_bias)
-
-
-def _gaps(words: Words, left: int, right: int) -> npt.NDArray[np.intp]:
-    """Return what stands before each token: 0 nothing, 1 a space, 2 a line break or the beginning, 3 a tab."""
-    tokens = words.tokens
-    begin = tokens.ends[left - 1] if left else 0
-    text = tokens.text[begin : tokens.ends[right - 1]]
-    starts = np.array(tokens.starts[left:right]) - begin
-    ends = np.concatenate([[0], np.array(tokens.ends[left : right - 1], dtype=np.intp) - begin])
-    found = (starts > ends).astype(np.intp)
-    for kind, sign in ((3, "\t"), (2, "\n")):
-        if sign in text:
-            counts = np.concatenate([[0], np.cumsum([char == sign for char in text])])
-            found[counts[starts] > counts[ends]] = kind
-    if not left:
-        found[0] = 2
-    return found
 
 
 def _softmax(scores: Floats) -> Floats:
