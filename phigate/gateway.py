@@ -82,6 +82,9 @@ class Gateway:
             except PeerError as error:
                 await self.returning.failed(sent, error)
                 continue
+            except BaseException:
+                self.returning.abandoned(sent)
+                raise
             return await self.returning.reply(sent, answer)
         raise await self._exhausted(exchange)
 

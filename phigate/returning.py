@@ -11,7 +11,8 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,6 +43,7 @@ class _End:
     sent: Sent
     forwarded: BodyMAC
     http_status: int = 0
+    settled: bool = False  # its outcome is being written
     finished: int = 0  # choices whose last chunk went by
     left: tuple[int, bytes] | None = None  # what really went outside
     provider_request_id: str = ""
@@ -88,7 +90,13 @@ class Returning:
         )
         if answer.events is not None:
             return Reply(200, headers, stream=self._stream(end, answer.events))
-        return await self._whole(end, answer, headers)
+        try:
+            return await self._whole(end, answer, headers)
+        except PeerError as error:
+            self._settle(end, _status_of(error))
+            raise
+        finally:
+            self._settle(end, Status.UNKNOWN)
 
     async def failed(self, sent: Sent, error: PeerError) -> None:
         """Write the outcome of an attempt without a reply; one that cannot be written is left to the reconciler."""
@@ -120,25 +128,36 @@ class Returning:
         return Reply(200, {**headers, "x-phigate-outcome": receipt.record_id}, body)
 
     async def _stream(self, end: _End, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield server-sent events; hold the end until the outcome is durable."""
+        """Yield server-sent events. However this ends, one outcome is written."""
+        try:
+            async with aclosing(self._flow(end, events)) as flow:
+                async for data in flow:
+                    yield data
+        except (asyncio.CancelledError, GeneratorExit):
+            self._settle(end, Status.CLIENT_ABORT)
+            raise
+        finally:
+            self._settle(end, Status.UNKNOWN)
+
+    async def _flow(self, end: _End, events: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Yield what flows, then hold the end until the outcome is durable."""
         tail: list[bytes] = []
         watch = Watch(self._analyzer, end.sent)
         try:
-            async for piece in self._pieces(end, events, watch):
-                if tail or self._ends(end, piece):
-                    tail.append(piece)
-                else:
-                    yield self._forward(end, piece)
+            async with aclosing(self._pieces(end, events, watch)) as pieces:
+                async for piece in pieces:
+                    if tail or self._ends(end, piece):
+                        tail.append(piece)
+                    else:
+                        yield self._forward(end, piece)
         except PeerError as error:
             self._metrics.count("upstream_errors", kind=end.sent.outbound.candidate.kind.value)
+            watch.drop()
             for piece in tail:
                 yield self._forward(end, piece)
             await self._outcome_or_none(end, _status_of(error))
             yield _error_event(error)
             return
-        except (asyncio.CancelledError, GeneratorExit):
-            self._later(end, Status.CLIENT_ABORT)
-            raise
         if await self._invented(end, watch):
             await self._outcome_or_none(end, Status.BLOCKED_OUTPUT)
             yield _error_event(_invented_identifier())
@@ -148,12 +167,12 @@ class Returning:
         if receipt is None:
             yield _error_event(_unrecorded())
             return
-        for piece in encoded:
-            yield piece
+        for data in encoded:
+            yield data
         yield sse.comment(f"phigate outcome={receipt.record_id}")
         yield sse.encode(sse.DONE)
 
-    async def _pieces(self, end: _End, events: AsyncIterator[bytes], watch: Watch) -> AsyncIterator[bytes]:
+    async def _pieces(self, end: _End, events: AsyncIterator[bytes], watch: Watch) -> AsyncGenerator[bytes, None]:
         """Yield the upstream's chunks, restored where the copy was scrubbed; close the upstream whatever happens."""
         scrubbed = end.sent.outbound.scrubbed
         restorer = None
@@ -218,8 +237,18 @@ class Returning:
             logs.emit(Event.LEDGER_FAILED, code=problem.code)
             return None
 
+    def abandoned(self, sent: Sent) -> None:
+        """Begin to write that nobody knows how this attempt ended: it was cut off while it was being sent."""
+        self._settle(_End(sent, self._running_mac()), Status.UNKNOWN)
+
+    def _settle(self, end: _End, status: Status) -> None:
+        """Begin to write the outcome unless one was begun before."""
+        if not end.settled:
+            self._later(end, status)
+
     def _later(self, end: _End, status: Status) -> asyncio.Task[Receipt]:
         """Begin to write the outcome in a task that no hang-up can cancel."""
+        end.settled = True
         task = asyncio.get_running_loop().create_task(self._write(end, status))
         self._writing.add(task)
         task.add_done_callback(self._written)

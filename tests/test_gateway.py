@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from phigate.analysis import Unread
+from phigate.analysis import Analysis, Unread
 from phigate.audit.record import Kind
 from phigate.errors import BadReplyError, InvalidRequestError, NotServedError, RefusedError, UnavailableError
+from phigate.finding import EntityType
 from phigate.policy.bundle import Bundle
 from phigate.policy.decision import Hold
 from tests.exchange import PIXEL, Script, content, demo_bundle, drain
@@ -88,14 +90,19 @@ async def test_what_only_the_rescan_finds_is_redacted(script: Script) -> None:
 
 
 async def test_a_copy_that_does_not_come_clean_stays_home(script: Script) -> None:
-    script.analyzer.words["e"] = next(iter(script.analyzer.words.values()))
-    script.analyzer.words["D"] = script.analyzer.words["e"]  # what redaction itself writes
-    script.analyzer.words["R"] = script.analyzer.words["e"]
-    script.analyzer.missed = frozenset({"e", "D", "R"})
+    rescan, shown = script.analyzer.rescan, iter(["cough", "three"])
+
+    async def another(parts: Any, **more: Any) -> Analysis:  # each look finds one word more
+        script.analyzer.words[next(shown)] = EntityType.PERSON
+        return await rescan(parts, **more)
+
+    script.analyzer.missed = frozenset({"cough", "three"})
+    script.analyzer.rescan = another  # type: ignore[method-assign]
     reply = await script.say(NOTE)
-    if reply.headers["x-phigate-mode"] == "keep_onprem":
-        assert script.external.calls == []
-        assert script.held.held
+    assert reply.headers["x-phigate-mode"] == "keep_onprem"
+    assert script.external.calls == []
+    assert len(script.onprem.calls) == 1
+    assert frozenset({Hold.RESIDUAL}) in script.held.held.values()
 
 
 async def test_a_dead_detector_refuses_and_records(script: Script) -> None:
@@ -216,6 +223,43 @@ async def test_a_client_that_hangs_up_is_an_outcome_too(script: Script) -> None:
     await script.last.returning.close()
     assert script.entry(Kind.OUTCOME).fields["status"] == "client_abort"
     assert script.external.closed == 1
+
+
+async def test_a_client_that_hangs_up_while_the_reply_is_scanned_has_an_outcome(script: Script) -> None:
+    import asyncio
+
+    script.streams("one", "two")
+    reply = await script.say(NOTE, stream=True)
+    stuck = asyncio.Event()
+
+    async def never(*_: object, **__: object) -> None:
+        stuck.set()
+        await asyncio.sleep(3600)
+
+    script.analyzer.analyze = never  # type: ignore[method-assign,assignment]
+    assert reply.stream is not None
+    reading = asyncio.ensure_future(drain(reply.stream))
+    await stuck.wait()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await script.last.returning.close()
+    assert script.entry(Kind.OUTCOME).fields["status"] == "client_abort"
+
+
+async def test_a_whole_reply_that_is_garbage_has_an_outcome(script: Script) -> None:
+    script.external.reply_body = b"<html>"
+    with pytest.raises(BadReplyError):
+        await script.say(NOTE)
+    await script.last.returning.close()
+    assert script.kinds == [Kind.INTENT, Kind.OUTCOME]
+
+
+async def test_an_attempt_cut_off_while_sending_has_an_outcome(script: Script) -> None:
+    script.external.error = KeyboardInterrupt()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        await script.say(NOTE)
+    await script.last.returning.close()
+    assert script.entry(Kind.OUTCOME).fields["status"] == "unknown"
 
 
 async def test_errors_hold_no_text_of_the_request(script: Script) -> None:

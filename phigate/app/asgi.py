@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from phigate.errors import InvalidRequestError, TooLargeError
+
+_DRAIN: Final = 4  # times the limit that are read and dropped
 
 # ASGI's own shapes (asgiref, "HTTP connection scope"); Any is the specification's.
 Message = dict[str, Any]
 
 
 async def read_body(receive: Any, *, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """Return the body. Raises `TooLargeError` past ``limit`` bytes, `InvalidRequestError` where it is cut."""
+    """Return the body. Raises `TooLargeError` past ``limit`` bytes, `InvalidRequestError` where it is cut.
+
+    What is too large is read to its end, within bounds, and dropped: a client that is still sending would otherwise
+    see a broken connection in place of the error.
+    """
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+    dropping = declared.isdigit() and int(declared) > limit
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -29,9 +34,15 @@ async def read_body(receive: Any, *, headers: Mapping[bytes, bytes], limit: int)
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
+            dropping = True
+            chunks.clear()
+        if not dropping:
+            chunks.append(chunk)
+        if size > limit * _DRAIN:
             raise _too_large(limit)
-        chunks.append(chunk)
         if not message.get("more_body", False):
+            if dropping:
+                raise _too_large(limit)
             return b"".join(chunks)
 
 

@@ -30,10 +30,20 @@ async def test_a_body_in_pieces_is_joined() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {b"content-length": b"4"}])
-async def test_a_body_over_the_limit_is_refused(headers: dict[bytes, bytes]) -> None:
-    receive = receiver({"type": "http.request", "body": b"abcd", "more_body": True})
+async def test_a_body_over_the_limit_is_refused_once_the_client_has_sent_it(headers: dict[bytes, bytes]) -> None:
+    receive = receiver(
+        {"type": "http.request", "body": b"abcd", "more_body": True}, {"type": "http.request", "body": b"e"}
+    )
     with pytest.raises(TooLargeError, match="at most 3 bytes"):
         await read_body(receive, headers=headers, limit=3)
+
+
+async def test_a_body_without_end_is_not_read_for_ever() -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"x" * 10, "more_body": True}
+
+    with pytest.raises(TooLargeError):
+        await read_body(receive, headers={}, limit=3)
 
 
 async def test_a_body_that_ends_early_is_refused() -> None:
