@@ -6,16 +6,18 @@ Nothing here decides who may receive it; it only makes what the decision asked f
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from phigate.audit.exchange import ResidualSummary
 from phigate.deid.deidentify import Scrubbed, deidentify
 from phigate.deid.release import raw_release, scrubbed_release
-from phigate.deid.residual import Residue, outgoing, redact_more, residual
+from phigate.deid.residual import Residue, redact_more, residual
 from phigate.exchange import Exchange, Outbound
 from phigate.policy.bundle import Destination
 from phigate.policy.decision import Candidate, DestinationKind, Form
 from phigate.ports import Analyzer, Metrics
 from phigate.wire import chat
+from phigate.wire.parts import Part
 
 _PASSES = 2  # decisions 11: once, and once more after redacting what was found
 
@@ -49,7 +51,8 @@ class Egress:
         covers = frozenset(chat.uncovered(request, frozenset())) if inside else destination.covers
         for number in range(1, _PASSES + 1):
             made = chat.render_scrubbed(request, scrubbed.edits, model=candidate.model, allow=allow, covers=covers)
-            residue = await self._look_again(exchange, scrubbed, made.body)
+            after = chat.outgoing_parts(request, scrubbed.edits, allow=allow)
+            residue = await self._look_again(exchange, scrubbed, after, made.body)
             if residue.clean:
                 summary = ResidualSummary(clean=True, passes=number, types_left=residue.types_left)
                 release = None
@@ -60,9 +63,8 @@ class Egress:
             scrubbed = redact_more(request.parts, scrubbed, residue)
         return None
 
-    async def _look_again(self, exchange: Exchange, scrubbed: Scrubbed, body: bytes) -> Residue:
-        """Re-scan the copy with the second set of recognizers, and search it for every value of the map."""
-        after = outgoing(exchange.request.parts, scrubbed)
+    async def _look_again(self, exchange: Exchange, scrubbed: Scrubbed, after: Sequence[Part], body: bytes) -> Residue:
+        """Re-scan what leaves with the second set of recognizers, and search it for every value of the map."""
         began = time.monotonic()
         decision = exchange.decision
         second = await self._analyzer.rescan(after, bundle=exchange.bundle, thresholds=decision.thresholds)
