@@ -226,9 +226,8 @@ def _paper(destination: Destination, paper: Attestation, now: datetime) -> Itera
 
 def _permits(bundle: Bundle, _outlook: Outlook) -> Iterator[Problem]:
     for regime in bundle.regimes.values():
-        for rule in regime.rules:
-            if rule.effect == "permit":
-                yield from _permit(regime, rule)
+        for rule in (rule for rule in regime.rules if rule.effect == "permit"):
+            yield from _permit(regime, rule)
 
 
 def _permit(regime: Regime, rule: Rule) -> Iterator[Problem]:

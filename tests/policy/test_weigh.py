@@ -93,10 +93,10 @@ def test_what_is_missing_or_unknown_is_flagged(shipped: Bundle) -> None:
     epoch = plan.at(NOW, "chat")
     flags: list[str] = []
     question = ask(plan, epoch, facts("ZZ_NEW", tags=frozenset({"nobody-said"}), purpose=""), flags)
-    assert (question.tags, question.purpose, question.types) == (None, None, {"ZZ_NEW"})
+    assert (question.tags, question.purpose, question.types) == (None, None, frozenset({"ZZ_NEW"}))
     assert flags == ["unknown_entity", "purpose_missing", "tags_unknown"]
-    assert ask(plan, epoch, facts(), flags).tags == {"minor"}
-    assert ask(plan, epoch, facts(tags=frozenset({"part2"})), flags).tags == {"minor", "part2"}
+    assert ask(plan, epoch, facts(), flags).tags == frozenset({"minor"})
+    assert ask(plan, epoch, facts(tags=frozenset({"part2"})), flags).tags == frozenset({"minor", "part2"})
     empty = replace(facts(EntityType.PERSON), found=(Found(EntityType.PERSON, "en", ()),))
     assert ask(plan, epoch, empty, flags).existing == ()
 
