@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "policy": ("phigate.cli.policy", "policy", "check, test, explain, compare, replay and sign policies"),
     "serve": ("phigate.cli.serve", "serve", "serve the gateway"),
     "serve-worker": ("phigate.cli.serve", "serve_worker", ""),
+    "witness": ("phigate.cli.witness", "witness", "vouch for the heads of ledgers, from a host of its own"),
 }
 
 
