@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from phigate.deid.fold import fold
+from phigate.phi import PHIText
 from phigate.wire.parts import Part
 
 _LEAST_CHARACTERS: Final = 80
@@ -15,15 +16,15 @@ _LEAST_CHARACTERS: Final = 80
 
 def fingerprints(parts: Sequence[Part], *, key: bytes) -> tuple[bytes, ...]:
     """Return the digests of all parts of 80 characters or more, in order, each once."""
-    return of_texts((part.text.reveal() for part in parts), key=key)
+    return of_texts((part.text for part in parts), key=key)
 
 
-def of_texts(texts: Iterable[str], *, key: bytes) -> tuple[bytes, ...]:
-    """Return the digests of texts, such as those of a reply, that a later turn may carry."""
+def of_texts(texts: Iterable[PHIText | str], *, key: bytes) -> tuple[bytes, ...]:
+    """Return the digests of texts, such as those that a reply showed, that a later turn may carry."""
     if not key:
         raise ValueError("fingerprints need a key; without one anyone could test guesses against them")
-    found = {_digest(text, key): None for text in texts if len(text) >= _LEAST_CHARACTERS}
-    return tuple(found)
+    long = (text.reveal() if isinstance(text, PHIText) else text for text in texts if len(text) >= _LEAST_CHARACTERS)
+    return tuple(dict.fromkeys(_digest(text, key) for text in long))
 
 
 def _digest(text: str, key: bytes) -> bytes:

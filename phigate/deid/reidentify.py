@@ -24,11 +24,14 @@ _TEXT: Final = re.compile(rf"\[\[({_ESCAPED_BODY})\]\]|\\\[\\\[({_ESCAPED_BODY}?
 _TEXT_TAIL: Final = re.compile(
     rf"(?:\[(?:\[(?:{_ESCAPED_BODY}\]?)?)?|\\(?:\[(?:\\(?:\[(?:{_ESCAPED_BODY}(?:\](?:\\)?)?)?)?)?)?)\Z"
 )
-_JSON: Final = re.compile(rf"\"\[\[({_BODY})\]\]\"|\[\[({_BODY})\]\]")
-_JSON_TAIL: Final = re.compile(rf"\[(?:\[(?:{_BODY}\]?)?)?\Z")
-# Where a number was sent as a quoted token, the quotes go with it: they are held until it is known what follows.
-_NUMBER_TAIL: Final = re.compile(rf"\"?\[(?:\[(?:{_BODY}\]?)?)?\Z|\"\Z|\"\[\[{_BODY}\]\](?:\"\s{{0,8}})?\Z")
-_VALUE_ENDS: Final = re.compile(r"\s{0,8}(?:[^\s:]|\Z)")  # no colon follows: it is a value, not a key
+# Serialised JSON is read lexeme by lexeme, so that it is known of each quote whether it opens a string.
+_JSON: Final = re.compile(rf"\[\[({_BODY})\]\]")
+_OUTSIDE: Final = re.compile(rf"\"\[\[({_BODY})\]\]\"|\"|\[\[({_BODY})\]\]")
+_IN_STRING: Final = re.compile(rf"\\(?:.|\Z)|\"|\[\[({_BODY})\]\]", re.DOTALL)
+_TOKEN_BEGUN: Final = re.compile(rf"\[(?:\[(?:{_BODY}\]?)?)?\Z")
+_STRING_BEGUN: Final = re.compile(rf"\"(?:\[(?:\[(?:{_BODY}(?:\]\]?)?)?)?)?")
+_VALUE_ENDS: Final = re.compile(r"\s{0,8}(?:[^\s:]|\Z)")  # no colon follows: the string is a value and no key
+_UNDECIDED: Final = re.compile(r"\s{0,8}")
 
 
 def token_spans(text: str, surrogates: SurrogateMap) -> list[Span]:
@@ -66,12 +69,11 @@ class Restorer:
     ) -> None:
         self._map = surrogates
         self._json = json
-        self._numbers = json and any(item.number is not None for item in surrogates.issued)
-        self._pattern = _JSON if json else _TEXT
-        self._tail = _NUMBER_TAIL if self._numbers else _JSON_TAIL if json else _TEXT_TAIL
+        self._numbers = any(item.number is not None for item in surrogates.issued)
         self._around = Surroundings(json=json, hosts=restore_in_urls)
         self._held = ""
-        self._before = ""  # the character before what is held
+        self._in_string = False  # JSON: what is held, or comes next, is inside a string
+        self._escaped = False  # JSON: the next character belongs to a backslash already given out
         self._raw: list[str] = []  # what came in since the last close
         self.tally = tally if tally is not None else Tally()
 
@@ -86,69 +88,96 @@ class Restorer:
         return self._run(self._held, final=True)
 
     def _run(self, text: str, *, final: bool) -> str:
-        end = len(text) if final else self._safe_end(text)
-        self._held = text[end:]
-        if not end:
-            return ""
-        ready = text[:end]
-        plain = "[[" not in ready and "\\[" not in ready
-        out = self._noted(ready) if plain else self._restore(text, end)
-        self._before = ready[-1]
-        return out
-
-    def _restore(self, text: str, end: int) -> str:
+        if not self._escaped and not any(char in text for char in '[\\"'):
+            self._held = ""
+            return self._noted(text)
         out: list[str] = []
-        at = 0
-        for match in self._pattern.finditer(text, 0, end):
-            item = self._map.by_canonical.get(canonical(match[1] or match[2]))
-            if item is None:
-                continue
-            self.tally.seen.add(item.token)
-            out.append(self._noted(text[at : match.start()]))
-            if item.number is not None and self._is_value(match, text):
-                self.tally.restored += 1
-                out.append(self._noted(item.number.reveal()))
-            else:
-                quotes = '"' if self._json and match[1] else ""
-                written = match[0].strip('"')
-                out += (self._noted(quotes), self._noted(self._placed(item, written)), self._noted(quotes))
-            at = match.end()
-        out.append(self._noted(text[at:end]))
+        end = self._read_json(text, out, final=final) if self._json else self._read_text(text, out, final=final)
+        self._held = text[end:]
         return "".join(out)
+
+    def _read_text(self, text: str, out: list[str], *, final: bool) -> int:
+        """Put the restored text into ``out`` and return where what must be held back begins."""
+        end = len(text) if final else self._begun(_TEXT_TAIL, text, 0)
+        at = 0
+        for match in _TEXT.finditer(text, 0, end):
+            item = self._map.by_canonical.get(canonical(match[1] or match[2]))
+            if item is not None:
+                out += (self._noted(text[at : match.start()]), self._noted(self._placed(item, match[0])))
+                at = match.end()
+        out.append(self._noted(text[at:end]))
+        return end
+
+    def _read_json(self, text: str, out: list[str], *, final: bool) -> int:
+        """Do the same for serialised JSON, lexeme by lexeme."""
+        at = 0
+        place = 1 if self._escaped and text else 0
+        self._escaped = self._escaped and not text
+        while match := (_IN_STRING if self._in_string else _OUTSIDE).search(text, place):
+            begin, place = match.start(), match.end()
+            item = self._map.by_canonical.get(canonical(match[1] or match[match.re.groups] or ""))
+            if match[0][0] == "\\":
+                self._escaped = len(match[0]) == 1
+            elif match[0][0] == '"':
+                if not final and self._numbers and not self._in_string and self._undecided(item, match, text):
+                    out.append(self._noted(text[at:begin]))
+                    return begin
+                if item is not None and item.number is not None and _VALUE_ENDS.match(text, place):
+                    self._count(item)
+                    out += (self._noted(text[at:begin]), self._noted(item.number.reveal()))
+                    at = place
+                else:
+                    self._in_string = not self._in_string
+                    place = begin + 1
+            elif item is not None:
+                out += (self._noted(text[at:begin]), self._noted(self._placed(item, match[0])))
+                at = place
+        end = len(text) if final else self._begun(_TOKEN_BEGUN, text, place)
+        out.append(self._noted(text[at:end]))
+        return end
+
+    def _undecided(self, item: Issued | None, match: re.Match[str], text: str) -> bool:
+        """Return whether an opening quote may begin a quoted token of a number, of which the end has not come yet."""
+        if len(match[0]) > 1:
+            return item is not None and _UNDECIDED.fullmatch(text, match.end()) is not None
+        begun = _STRING_BEGUN.fullmatch(text, match.start())
+        return begun is not None and self._is_begun(begun[0][1:])
+
+    def _begun(self, tail: re.Pattern[str], text: str, place: int) -> int:
+        """Return where, from ``place`` on, a possible prefix of an issued token begins that the text ends with."""
+        place = max(place, len(text) - _WINDOW)
+        while match := tail.search(text, place):
+            if self._is_begun(match[0]):
+                return match.start()
+            place = match.start() + 1
+        return len(text)
+
+    def _is_begun(self, begun: str) -> bool:
+        return canonical(begun) in (self._map.by_canonical if "]" in begun else self._map.prefixes)
 
     def _noted(self, text: str) -> str:
         self._around.note(text)
         return text
 
-    def _is_value(self, match: re.Match[str], text: str) -> bool:
-        """Return whether the match is the whole of a JSON string that is a value, not a key and not nested deeper."""
-        if not (self._json and match[1]):
-            return False
-        before = text[match.start() - 1] if match.start() else self._before
-        return before != "\\" and _VALUE_ENDS.match(text, match.end()) is not None
+    def _count(self, item: Issued) -> None:
+        self.tally.seen.add(item.token)
+        self.tally.restored += 1
 
     def _placed(self, item: Issued, as_written: str) -> str:
         """Return the value as it may stand here, or the token as the model wrote it where it may not."""
         value = item.value.reveal()
         if self._around.within():
             if not self._around.allowed():
+                self.tally.seen.add(item.token)
                 self.tally.withheld += 1
                 return as_written
             value = quote(value, safe="")
-        self.tally.restored += 1
+        self._count(item)
         return escaped(value) if self._json else value
 
     def _count_invented(self) -> None:
         """Count tokens that nobody issued, over the whole text: only issued ones are waited for while it streams."""
-        names = (canonical(match[1] or match[2]) for match in self._pattern.finditer("".join(self._raw)))
-        self.tally.invented += sum(map(self._map.invented, names))
+        pattern = _JSON if self._json else _TEXT
+        found = pattern.finditer("".join(self._raw))
+        self.tally.invented += sum(self._map.invented(canonical(match[match.lastindex or 1])) for match in found)
         self._raw.clear()
-
-    def _safe_end(self, text: str) -> int:
-        """Return where a possible prefix of an issued token begins, or the end."""
-        match = self._tail.search(text, max(0, len(text) - _WINDOW))
-        if match is None:
-            return len(text)
-        begun = match[0].strip().strip('"')
-        table = self._map.by_canonical if "]" in begun else self._map.prefixes
-        return match.start() if canonical(begun) in table else len(text)

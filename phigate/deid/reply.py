@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from phigate.deid.reidentify import Restorer, Tally
@@ -24,11 +24,12 @@ _FEWEST: Final = 200  # characters: below, a sentence waits for the next one
 
 @dataclass(frozen=True, slots=True)
 class RestoredReply:
-    """A reply as the app gets it. ``texts`` are what the model wrote, tokens in place, to be scanned."""
+    """A reply as the app gets it: what the model wrote, tokens in place, to be scanned, and what the app is shown."""
 
     body: bytes
     counts: Mapping[str, int]
     texts: tuple[Part, ...]
+    shown: tuple[PHIText, ...]
 
 
 def counts_of(surrogates: SurrogateMap, tally: Tally) -> dict[str, int]:
@@ -52,6 +53,7 @@ def restore_reply(
     data = wire.parse(body)
     tally = Tally()
     texts: list[Part] = []
+    shown: list[PHIText] = []
     changed = False
     for index, choice in wire.choices(data):
         changed |= _drop_logprobs(choice, surrogates)
@@ -59,10 +61,12 @@ def restore_reply(
             restorer = _restorer(slot.channel, surrogates, json=json, hosts=restore_in_urls, tally=tally)
             restored = restorer.feed(slot.text) + restorer.close()
             texts += _parts(slot.channel, slot.text, len(texts))
+            shown.append(PHIText(restored))
             if restored != slot.text:
                 slot.put(restored)
                 changed = True
-    return RestoredReply(wire.serialise(data) if changed else body, counts_of(surrogates, tally), tuple(texts))
+    out = wire.serialise(data) if changed else body
+    return RestoredReply(out, counts_of(surrogates, tally), tuple(texts), tuple(shown))
 
 
 def _restorer(
@@ -89,10 +93,34 @@ def _drop_logprobs(choice: dict[str, Any], surrogates: SurrogateMap) -> bool:
 
 @dataclass(slots=True)
 class _Flow:
-    """One channel of a stream: its restorer, and what the model wrote that nobody scanned yet."""
+    """One channel of a stream: its restorer, what the model wrote that nobody scanned yet, and what was shown."""
 
     restorer: Restorer
-    unscanned: str = ""
+    unscanned: list[str] = field(default_factory=list)
+    waiting: int = 0  # characters in it
+    shown: list[str] = field(default_factory=list)
+
+    def feed(self, text: str) -> str:
+        self.unscanned.append(text)
+        self.waiting += len(text)
+        return self._show(self.restorer.feed(text))
+
+    def close(self) -> str:
+        return self._show(self.restorer.close())
+
+    def _show(self, text: str) -> str:
+        self.shown.append(text)
+        return text
+
+    def take(self, *, ended: bool, arguments: bool) -> str:
+        """Return whole sentences that nobody took yet; tool arguments, and the rest, only once all has come."""
+        if not ended and (arguments or self.waiting < _FEWEST):
+            return ""
+        text = "".join(self.unscanned)
+        end = len(text) if ended else _sentence_end(text)
+        self.unscanned = [text[end:]]
+        self.waiting = len(text) - end
+        return text[:end]
 
 
 class StreamRestorer:
@@ -137,6 +165,11 @@ class StreamRestorer:
             self._flush(channel, out)
         return out
 
+    @property
+    def shown(self) -> tuple[PHIText, ...]:
+        """Return what the app was given so far, by channel, values in place."""
+        return tuple(PHIText("".join(flow.shown)) for flow in self._flows.values())
+
     def scan(self, *, ended: bool = False) -> tuple[Part, ...]:
         """Return what the model wrote since the last call, in whole sentences; all of it once the stream has ended.
 
@@ -144,10 +177,8 @@ class StreamRestorer:
         """
         parts: list[Part] = []
         for channel, flow in self._flows.items():
-            end = len(flow.unscanned) if ended else _sentence_end(flow.unscanned, channel)
-            if end:
-                parts += _parts(channel, flow.unscanned[:end], self._scanned + len(parts))
-                flow.unscanned = flow.unscanned[end:]
+            text = flow.take(ended=ended, arguments=channel.arguments)
+            parts += _parts(channel, text, self._scanned + len(parts))
         self._scanned += len(parts)
         return tuple(parts)
 
@@ -158,8 +189,7 @@ class StreamRestorer:
             if flow is None:
                 restorer = _restorer(slot.channel, self._map, json=self._json, hosts=self._hosts, tally=self._tally)
                 flow = self._flows[slot.channel] = _Flow(restorer)
-            flow.unscanned += slot.text
-            restored = flow.restorer.feed(slot.text)
+            restored = flow.feed(slot.text)
             if restored != slot.text:
                 slot.put(restored)
                 changed = True
@@ -174,13 +204,13 @@ class StreamRestorer:
                 continue
             if (slot := here.get(channel)) is None:
                 self._flush(channel, before)
-            elif rest := flow.restorer.close():
+            elif rest := flow.close():
                 slot.put(slot.text + rest)
                 changed = True
         return changed
 
     def _flush(self, channel: Channel, out: list[bytes]) -> None:
-        rest = self._flows[channel].restorer.close()
+        rest = self._flows[channel].close()
         if rest:
             chunk = copy.deepcopy(self._shape)
             delta = wire.delta_of(channel.path, rest)
@@ -188,8 +218,6 @@ class StreamRestorer:
             out.append(wire.serialise(chunk))
 
 
-def _sentence_end(text: str, channel: Channel) -> int:
-    """Return where the last whole sentence ends, or 0 while there is too little to cut."""
-    if channel.arguments or len(text) < _FEWEST:
-        return 0
+def _sentence_end(text: str) -> int:
+    """Return where the last whole sentence ends, or 0 where none does."""
     return max(text.rfind("\n"), text.rfind(". "), text.rfind("! "), text.rfind("? ")) + 1

@@ -69,7 +69,8 @@ _DISTANCE: Final = re.compile(r"[+-]\d+D$")
 
 def canonical(token: str) -> str:
     """Return a token without brackets and backslashes, in capitals, spaces as underscores: equal for its variants."""
-    return _GAP.sub("_", token.translate(_NOISE).strip()).upper()
+    name = token.translate(_NOISE).strip().upper()
+    return _GAP.sub("_", name) if " " in name or "__" in name else name
 
 
 def literals(texts: Iterable[str]) -> frozenset[tuple[str, int]]:
