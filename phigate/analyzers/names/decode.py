@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 
 from phigate.analyzers.names.features import LABELS
+from phigate.analyzers.names.lexicon import CALENDAR, GIVEN, MEDICAL, NAME
 from phigate.analyzers.names.tagger import Floats
 from phigate.analyzers.names.titles import NameSpan
-from phigate.analyzers.names.words import LOWER, SIGN, Words
+from phigate.analyzers.names.words import LOWER, SIGN, UPPER, Words
 from phigate.finding import EntityType
 
 _TYPES: Final = (
@@ -24,6 +25,7 @@ _TYPES: Final = (
     EntityType.PHONE,
 )
 PERSON: Final = 1 + LABELS.index("PERSON")
+_SURE: Final = 0.9
 _NEEDS_DIGIT: Final = frozenset({EntityType.DATE, EntityType.UNIQUE_ID, EntityType.PHONE})
 
 
@@ -62,14 +64,19 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
 
 
 def _may_open(words: Words, index: int, entity_type: EntityType, chance: float) -> bool:
-    """Refuse what can be no name: signs and digits, and ordinary words in lower case unless the tagger is very sure."""
+    """Whether this token may open a span of people: how sure the tagger must be depends on what the word looks like."""
     if entity_type is not EntityType.PERSON:
         return True
-    if words.cases[index] == SIGN or len(words.folded[index]) < 2:
+    case, flags = words.cases[index], words.flags[index]
+    if case == SIGN or len(words.folded[index]) < 2 or (flags & (MEDICAL | CALENDAR) and not flags & GIVEN):
         return False
-    if words.cases[index] == LOWER:
-        return not words.is_grammar(index) and (chance >= 0.9 or not words.is_common(index))
-    return not words.is_grammar(index) or chance >= 0.9
+    if case == LOWER and words.uses_capitals:
+        # In a text with capitals a name without one is a slip: only a known name, and only with good reason.
+        return bool(flags & NAME) and chance >= _SURE and not words.is_common(index)
+    if words.is_grammar(index):
+        return chance >= _SURE and case != LOWER
+    abbreviation = case == UPPER and len(words.folded[index]) <= 5 and not flags & NAME and words.uses_capitals
+    return chance >= _SURE or not (abbreviation or words.is_common(index))
 
 
 def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple[int, int]:

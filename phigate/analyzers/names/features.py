@@ -23,7 +23,7 @@ OUTPUTS: Final = 1 + 2 * len(LABELS)  # O, then B and I of each label
 
 # Row 0 is empty. Rows from _CASE on are fixed, the hashed ones follow them.
 _LISTS: Final = 1  # one row a bit of `lexicon` flags, and two for ordinary words and grammar
-_LIST_BITS: Final = 11
+_LIST_BITS: Final = 12
 _CASE: Final = 16  # six case classes
 _LENGTH: Final = 24  # ten lengths
 _NUMBER: Final = 36  # kinds of numbers

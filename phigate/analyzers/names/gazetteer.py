@@ -16,6 +16,7 @@ from phigate.analyzers.names.lexicon import (
     EPONYM,
     GIVEN,
     HEADS_BODY,
+    MEDICAL,
     NAME,
     OPENS_PLACE,
     PARTICLE,
@@ -106,12 +107,12 @@ def _kind(words: Words, index: int) -> int:
         return JOIN
     if case == LETTER:
         return INITIAL
-    if flags & (BRAND | CALENDAR) and not flags & GIVEN:
+    if flags & (BRAND | CALENDAR | MEDICAL) and not flags & GIVEN:
         return ORDINARY
     common = words.is_common(index)
     if not flags & NAME:
         return ORDINARY if common or len(words.folded[index]) < 3 else UNKNOWN
-    if common or flags & (RARE | EPONYM | CALENDAR) or len(words.folded[index]) < 3:
+    if common or flags & (RARE | EPONYM | CALENDAR | MEDICAL) or len(words.folded[index]) < 3:
         return WEAK
     return WEAK if flags & PLACE and not flags & GIVEN else STRONG
 

@@ -6,6 +6,7 @@ The lists lie in ``phigate/analyzers/data`` (origins and licences in SOURCES.md 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -38,6 +39,16 @@ _WORD_SECTIONS: Final = {
     "eponym": EPONYM,
     "brand": BRAND,
 }
+
+MEDICAL: Final = 2048  # a drug, a germ, a study word: capital or not, nobody
+
+# Endings of drug names in the seven languages, on words of seven letters or more that are in no list of names.
+DRUG_ENDING: Final = re.compile(
+    r"(?:mab|nib|pril|sartana?|statina?|olol|azole?|zol|cill?ina?|mycin|micina|floxacin[ao]?|parina?|gliptina?|gliflozina?|"
+    r"glutida?e?|setrona?|triptano?|oxetine?a?|zepam|zolam|barbital|caina?e?|dipinoa?|dipine?a?|thiazide|tiazida|semide|"
+    r"semida|solone|solona|phylline|filina|profeno?|coxib|fenaco?|dronate|dronato|platina?|rubicina?|taxel|trexate|trexato|"
+    r"mustine?a?|poetina?|grastim|bactam|penema?|ciclib|lukaste?|afila?|dopa|barbitone|curium|curonium|vudine?a?|fungin)$"
+)
 
 # Marks that say where to look further, so that most words cost one test.
 ANNOUNCES: Final = 1 << 16  # begins a title, role or label
@@ -83,11 +94,29 @@ def _read_cues() -> list[tuple[str, int, Phrase]]:
     return found
 
 
+def _read_medical() -> list[str]:
+    text = files("phigate.analyzers").joinpath("data", "medical.txt").read_text("utf-8")
+    lines = [line.partition(": ")[2] for line in text.splitlines() if line and not line.startswith("#")]
+    return [word for line in lines for word in line.split()]
+
+
 def phrase_of(cue: str) -> Phrase:
     """Part a cue ("name_of_patient", "dott.ssa") into folded tokens, as the tokenizer parts a text."""
     from phigate.analyzers.names.tokens import tokenize  # noqa: PLC0415 - one use, at load
 
     return tuple(fold(word) for word in tokenize(cue.replace("_", " ")).words)
+
+
+def _mark(flags: dict[str, int], cues: dict[str, dict[str, list[tuple[Phrase, int]]]]) -> None:
+    """Set the flags that the cue words and the words of medicine give."""
+    for section, table in cues.items():
+        announces = section.partition("_")[0] in {"title", "role", "label"}
+        mark = ANNOUNCES if announces else HEADS_BODY if section in {"org_head", "org_tail"} else 0
+        for word in table:
+            flags[word] = flags.get(word, 0) | mark
+    for word in _read_medical():
+        # A name that is also a drug (Allegra, Yasmin) stays a name in the lists; the tagger sees both.
+        flags[word] = flags.get(word, 0) | MEDICAL
 
 
 @lru_cache(maxsize=1)
@@ -109,11 +138,7 @@ def load() -> Lexicon:
     for table in cues.values():
         for phrases in table.values():
             phrases.sort(key=lambda item: -len(item[0]))
-    for section, table in cues.items():
-        announces = section.partition("_")[0] in {"title", "role", "label"}
-        mark = ANNOUNCES if announces else HEADS_BODY if section in {"org_head", "org_tail"} else 0
-        for word in table:
-            flags[word] = flags.get(word, 0) | mark
+    _mark(flags, cues)
     return Lexicon(
         flags=flags,
         common=dict(_read_tsv("common.tsv")),

@@ -29,7 +29,8 @@ class Tokens:
 
 def tokenize(text: str) -> Tokens:
     """Part a text into words, digit runs and single signs. White space belongs to no token."""
-    pieces = _PIECE.findall(text)
+    # Without the blanks at the end: from each of them the pattern would run to the end in vain.
+    pieces = _PIECE.findall(text.rstrip())
     words = list(map(str.lstrip, pieces))
     ends = list(accumulate(map(len, pieces)))
     return Tokens(text=text, words=words, starts=list(map(sub, ends, map(len, words))), ends=ends)

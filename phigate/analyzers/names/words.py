@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from phigate.analyzers.names.lexicon import GRAMMAR_SHIFT, Lexicon, Phrase, language_bits
+from phigate.analyzers.names.lexicon import DRUG_ENDING, GRAMMAR_SHIFT, MEDICAL, NAME, Lexicon, Phrase, language_bits
 from phigate.analyzers.names.tokens import Tokens, fold, tokenize
 
 LOWER: Final = 0
@@ -30,6 +30,7 @@ class Words:
     cases: list[int]
     common: list[int]  # language bits in which the word is an ordinary one
     bits: int  # the languages this text may be in
+    uses_capitals: bool  # a word in 25 or more begins with one, and there is lower case beside
 
     def __len__(self) -> int:
         return len(self.folded)
@@ -102,9 +103,13 @@ class WordReader:
             known[word] = self.look_up(word)
         facts = [known[word] for word in tokens.words]
         folded, flags, cases, common = (list(column) for column in zip(*facts, strict=True)) if facts else ([],) * 4
-        return Words(tokens, folded, flags, cases, common, language_bits(lang))
+        lower, titled = cases.count(LOWER), cases.count(TITLE) + cases.count(MIXED)
+        return Words(tokens, folded, flags, cases, common, language_bits(lang), titled * 25 > lower > 0)
 
     def look_up(self, word: str) -> tuple[str, int, int, int]:
         """Return folded form, flags, case and common bits of one word."""
         folded = fold(word)
-        return folded, self._lexicon.flags.get(folded, 0), case_of(word), self._lexicon.common.get(folded, 0)
+        flags = self._lexicon.flags.get(folded, 0)
+        if not flags & (NAME | MEDICAL) and len(folded) > 6 and DRUG_ENDING.search(folded):
+            flags |= MEDICAL
+        return folded, flags, case_of(word), self._lexicon.common.get(folded, 0)
