@@ -132,6 +132,8 @@ class SQLiteSource:
         mode = "mode=ro" if place.with_name(f"{place.name}-wal").exists() else "mode=ro&immutable=1"
         self._connection = sqlite3.connect(f"{place.absolute().as_uri()}?{mode}", uri=True, timeout=5.0)
         self._connection.execute("PRAGMA trusted_schema=OFF")
+        # Text that is no text must not end the reading: compared to the entry, it is found to be another.
+        self._connection.text_factory = lambda data: data.decode("utf-8", "replace")
         # A running gateway goes on writing. The largest checkpoint is taken before the head: whatever was signed by
         # then must stand in the log, and what is signed later is not this verification's business.
         signed = dict(self._all("SELECT log_id, MAX(size) FROM ledger_checkpoint GROUP BY log_id"))
@@ -146,9 +148,9 @@ class SQLiteSource:
             raise IncompleteError(f"expected one log or its origin, found {', '.join(row[0] for row in heads)}")
         self.origin: str = heads[0][0]
         self._log_id: int = heads[0][1]
-        self.size: int = heads[0][2]
-        self.root: bytes | None = bytes(heads[0][3])
-        self._signed: int = signed.get(self._log_id, -1)
+        self.size: int = _number(heads[0][2])
+        self.root: bytes | None = _blob(heads[0][3])
+        self._signed = _number(signed.get(self._log_id, 0))
 
     def close(self) -> None:
         """Disconnect."""
@@ -160,7 +162,7 @@ class SQLiteSource:
             "SELECT blob FROM ledger_anchor WHERE log_id = ? AND type = 'keyring' ORDER BY size DESC LIMIT 1",
             self._log_id,
         )
-        return bytes(rows[0][0]) if rows else None
+        return _blob(rows[0][0]) if rows else None
 
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
         """Yield size and note of every checkpoint that was there when this was opened."""
@@ -181,12 +183,12 @@ class SQLiteSource:
                 start,
                 end,
             )
-            for index, row in enumerate(rows, start):
-                if row[0] != index:
-                    raise GapError(f"expected entry {index}, found {row[0]} after it", index=index)
-            if len(rows) != end - start:
-                raise GapError(f"expected entry {start + len(rows)}, found none", index=start + len(rows))
-            yield Stretch(start, tuple(bytes(row[1]) for row in rows), tuple(_columns(row) for row in rows))
+            whole = next((n for n, row in enumerate(rows) if row[0] != start + n), len(rows))
+            if whole:  # what stands before a gap is checked as well
+                entries = tuple(_blob(row[1]) for row in rows[:whole])
+                yield Stretch(start, entries, tuple(_columns(row) for row in rows[:whole]))
+            if whole != end - start:
+                raise GapError(f"expected entry {start + whole}, found none", index=start + whole)
 
     def tile(self, tile: TileID) -> bytes | None:
         """Return a full tile; None where the database keeps none."""
@@ -198,13 +200,13 @@ class SQLiteSource:
             tile.level,
             tile.index,
         )
-        return bytes(rows[0][0]) if rows else None
+        return _blob(rows[0][0]) if rows else None
 
     def _pages(self, table: str, column: str, *, upto: int) -> Iterator[tuple[int, bytes]]:
         sql = f"SELECT size, {column} FROM {table} WHERE log_id = ? AND size > ? AND size <= ?"  # noqa: S608 - ours
         after = -1
         while rows := self._all(f"{sql} ORDER BY size LIMIT 4096", self._log_id, after, upto):
-            yield from ((int(row[0]), bytes(row[1])) for row in rows)
+            yield from ((_number(row[0]), _blob(row[1])) for row in rows)
             after = rows[-1][0]
 
     def _all(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -215,4 +217,15 @@ class SQLiteSource:
 
 
 def _columns(row: tuple[Any, ...]) -> Columns:
-    return Columns(bytes(row[2]), row[3], row[4], row[5], row[6])
+    return Columns(_blob(row[2]), row[3], row[4], row[5], row[6])
+
+
+def _blob(value: object) -> bytes:
+    """Return a value that should be bytes. Anything else is nothing: no entry, note or hash has no bytes."""
+    return value if isinstance(value, bytes) else b""
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise IncompleteError("the database cannot be read: expected a number where a size belongs")
+    return value

@@ -166,8 +166,13 @@ class ExportSource:
         """Yield the entries of the bundles."""
         for start in range(0, self.size, STRETCH):
             entries: list[bytes] = []
-            for first in range(start, min(start + STRETCH, self.size), WIDTH):
-                entries += self._bundle(TileID(-1, first // WIDTH, min(WIDTH, self.size - first)))
+            try:
+                for first in range(start, min(start + STRETCH, self.size), WIDTH):
+                    entries += self._bundle(TileID(-1, first // WIDTH, min(WIDTH, self.size - first)))
+            except TlogError:
+                if entries:  # what stands before a gap is checked as well
+                    yield Stretch(start, tuple(entries))
+                raise
             yield Stretch(start, tuple(entries))
 
     def _bundle(self, tile: TileID) -> Sequence[bytes]:

@@ -95,8 +95,12 @@ class Report:
             return
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
-        else:
-            self.more_problems += 1
+            return
+        self.more_problems += 1
+        # One changed entry spoils the root of every commit behind it: the entry is what must not go under.
+        spare = next((at for at, each in enumerate(self.problems) if each.index < 0), None)
+        if index >= 0 and spare is not None:
+            self.problems[spare] = problem
 
     @property
     def verdict(self) -> Verdict:

@@ -9,17 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from phigate.cli import verify as command
 from phigate.cli.verify import counter, main, pinned
 from phigate.cli.verify_sources import SQLiteSource, open_source
+from phigate.store.open import open_ledger
 from phigate.tlog.checkpoint import SignedCheckpoint
 from phigate.tlog.errors import IncompleteError
 from phigate.tlog.export import export
 from phigate.tlog.keyring import fingerprint
 from phigate.tlog.merkle import TreeSize, inclusion_proof
 from phigate.tlog.proof import Proof
+from tests.store.drafts import an_intent, an_outcome
 from tests.tlog import naive
 from tests.tlog.logs import LOG, ORIGIN, ROOT, LogBuilder, MemorySource, keyring, signed_keyring
 from tests.tlog.stored import in_archive, in_folder, in_sqlite
@@ -173,7 +176,7 @@ def changed(place: Path, sql: str, *values: Any) -> Path:
 def test_a_database_that_was_written_to_is_caught(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fresh = iter(in_sqlite(MemorySource.of(SOUND), tmp_path / f"{n}.db") for n in range(9))
     status, text = run(capsys, changed(next(fresh), "DELETE FROM ledger_entry WHERE idx = 17"))
-    assert (status, "entry 17: expected entry 17, found 18 after it" in text) == (1, True)
+    assert (status, "entry 17: expected entry 17, found none" in text) == (1, True)
     status, text = run(capsys, changed(next(fresh), "DELETE FROM ledger_entry WHERE idx >= 290"))
     assert (status, "entry 290: expected entry 290, found none" in text) == (1, True)
     status, text = run(capsys, changed(next(fresh), "UPDATE ledger_entry SET kind = 'refusal' WHERE idx = 40"))
@@ -186,6 +189,45 @@ def test_a_database_that_was_written_to_is_caught(tmp_path: Path, capsys: pytest
     assert (status, "the database cannot be read: OperationalError" in text) == (2, True)
     status, text = run(capsys, changed(next(fresh), "DELETE FROM ledger_anchor"))
     assert (status, "expected a keyring, found none" in text) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("sql", "status", "message"),
+    [
+        ("UPDATE ledger_entry SET entry = 99999999999999 WHERE idx = 3", 1, "first bad entry: 3"),
+        ("UPDATE ledger_entry SET entry = NULL WHERE idx = 3", 1, "first bad entry: 3"),
+        ("UPDATE ledger_entry SET leaf = NULL WHERE idx = 3", 1, "first bad entry: 3"),
+        ("UPDATE ledger_entry SET rid = 7 WHERE idx = 3", 1, "first bad entry: 3"),
+        ("UPDATE ledger_entry SET eid = CAST(x'ff' AS TEXT) WHERE idx = 3", 1, "first bad entry: 3"),
+        ("UPDATE ledger_entry SET idx = 'x' WHERE idx = 3", 1, "first bad entry: 3"),
+        ("UPDATE ledger_checkpoint SET note = 99999999999999", 1, "the checkpoint of size 302"),
+        ("UPDATE ledger_checkpoint SET size = 'x'", 2, "expected a number where a size belongs"),
+        ("UPDATE ledger_tile SET hashes = 'x'", 1, "tile/0/000"),
+        ("UPDATE ledger_batch SET root = 1.5", 1, "at the commit of size 3 is another"),
+        ("UPDATE ledger_batch SET size = -size", 0, "VERIFIED"),
+        ("UPDATE ledger_head SET size = 'x'", 2, "expected a number where a size belongs"),
+        ("UPDATE ledger_head SET size = -1", 2, "expected a number where a size belongs"),
+        ("UPDATE ledger_head SET root = 'x'", 1, "the root that is kept for size 302"),
+        ("UPDATE ledger_anchor SET blob = 99999999999999", 1, "the keyring: expected an empty line"),
+    ],
+)
+def test_values_of_another_type_break_nothing(
+    sql: str, status: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, text = run(capsys, changed(in_sqlite(MemorySource.of(SOUND), tmp_path / "a.db"), sql))
+    assert (found, message in text) == (status, True), text
+
+
+def test_an_edit_before_a_gap_is_the_first_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = changed(in_sqlite(MemorySource.of(SOUND), tmp_path / "a.db"), "DELETE FROM ledger_entry WHERE idx = 17")
+    status, text = run(capsys, changed(place, "UPDATE ledger_entry SET kind = 'x' WHERE idx = 5"))
+    assert (status, "first bad entry: 5" in text, "entry 17" in text) == (1, True, True), text
+    folder = in_folder(FILES, tmp_path / "e")
+    data = (folder / "tile/entries/000").read_bytes()
+    (folder / "tile/entries/000").write_bytes(data.replace(b'"seq":9', b'"seq":8', 1))
+    (folder / "tile/entries/001.p/46").unlink()
+    status, text = run(capsys, folder)
+    assert (status, "first bad entry: 9" in text, "tile/entries/001.p/46 is not there" in text) == (1, True, True), text
 
 
 def test_one_of_several_logs_is_named_by_its_origin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,6 +265,26 @@ def test_a_log_that_grows_while_it_is_read_is_no_fork(tmp_path: Path) -> None:
     assert source.size == 302
     source.close()
     writer.close()
+
+
+def test_the_ledger_of_a_running_gateway_is_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+
+    async def exchanges() -> None:
+        ledger = open_ledger(url, keys_folder=tmp_path / "keys", origin=ORIGIN, replica="gw", min_free_bytes=0)
+        async with ledger:
+            for _ in range(40):
+                draft = an_intent()
+                await ledger.append(an_outcome(draft.rid, await ledger.append(draft)))
+            status, text = run(capsys, tmp_path / "ledger.db")
+            assert (status, "exchanges      40, 0 without outcome" in text) == (0, True), text
+
+    anyio.run(exchanges)
+    status, text = run(capsys, tmp_path / "ledger.db", "--keyring", tmp_path / "keys/keyring.note", "--json")
+    report = json.loads(text)
+    assert (status, report["heads"]["uncovered"], report["entries"]["key"]) == (0, 0, 2), text
+    status, _ = run(capsys, tmp_path / "ledger.db", "--key", report["key"]["fingerprint"])
+    assert status == 0
 
 
 # -- one entry -----------------------------------------------------------------------------------------------------
