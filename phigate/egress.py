@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from phigate.audit.exchange import ResidualSummary
 from phigate.deid.deidentify import Scrubbed, deidentify
+from phigate.deid.generalise import Params
 from phigate.deid.release import raw_release, scrubbed_release
 from phigate.deid.residual import Residue, redact_more, residual
 from phigate.exchange import Exchange, Outbound
@@ -44,7 +45,8 @@ class Egress:
         self, exchange: Exchange, candidate: Candidate, destination: Destination, *, inside: bool
     ) -> Outbound | None:
         request, decision = exchange.request, exchange.decision
-        scrubbed = deidentify(request.parts, exchange.analysis, decision)
+        today = Params(today=exchange.facts.now.date())
+        scrubbed = deidentify(request.parts, exchange.analysis, decision, params=today)
         if scrubbed.unfit:
             return None
         allow = chat.PASSABLE if inside else destination.fields

@@ -101,14 +101,15 @@ class Gateway:
         prints = fingerprints(request.parts, key=ports.print_key)
         inherited = await ports.held.limits(app.name, prints) if prints else frozenset[Hold]()
         analysis = await self._analyze(rid, app, bundle, request)
+        now = self._now()
         facts = Facts(
             app=app.name,
-            found=found(analysis, request.parts),
+            found=found(analysis, request.parts, today=now.date()),
             complete=analysis.complete,
             attachments=request.attachments,
             model=request.model,
             needs=request.needs,
-            now=self._now(),
+            now=now,
             inherited=inherited,
         )
         try:

@@ -50,8 +50,8 @@ class SurrogateMap:
 
     @cached_property
     def prefixes(self) -> frozenset[str]:
-        """Return every beginning of a canonical name, the empty one and the whole included."""
-        return frozenset(name[:end] for name in self.by_canonical for end in range(len(name) + 1)) | {""}
+        """Return every beginning of a canonical name, the empty one and the whole included. None without tokens."""
+        return frozenset(name[:end] for name in self.by_canonical for end in range(len(name) + 1))
 
     def __len__(self) -> int:
         return len(self.issued)

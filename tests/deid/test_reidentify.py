@@ -144,11 +144,17 @@ def test_what_is_held_back_is_given_out_at_the_end() -> None:
     assert restorer.close() == ""
 
 
-def test_without_tokens_nothing_is_held_back_but_brackets() -> None:
-    restorer = Restorer(SurrogateMap())
-    assert restorer.feed("[[P") == "[[P"
-    assert restorer.feed("x[") == "x"
-    assert restorer.close() == "["
+@pytest.mark.parametrize("serialised", [True, False])
+def test_without_tokens_nothing_is_held_back(serialised: bool) -> None:
+    restorer = Restorer(SurrogateMap(), json=serialised)
+    assert [restorer.feed(piece) for piece in ("[[P", "x[", "\\", '"', "[[PERSON_1]]")] == [
+        "[[P",
+        "x[",
+        "\\",
+        '"',
+        "[[PERSON_1]]",
+    ]
+    assert restorer.close() == ""
 
 
 def test_tokens_are_counted() -> None:
