@@ -16,6 +16,7 @@ from phigate.errors import PhigateError
 
 if TYPE_CHECKING:
     from phigate.store.source import DatabaseSource
+    from phigate.tlog.source import Source
     from phigate.tlog.verify import Progress
 
 USAGE = 64
@@ -61,7 +62,7 @@ def verify(
     earlier: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Check every entry, hash, head and signature of a log.
+    """Check every entry, hash, head and signature of a log: a database, or an export in a folder or archive.
 
     Exit status: 0 verified, 1 tampered, 2 incomplete, 3 fork, 4 less than the policy asks for, 64 usage.
     """
@@ -74,10 +75,73 @@ def verify(
         earlier=[path.read_bytes() for path in earlier],
         now=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
     )
-    with _source(context, database, config, origin) as source, _progress("checking", quiet=as_json) as progress:
+    with _any_source(context, database, config, origin) as source, _progress("checking", quiet=as_json) as progress:
         report = verify_log(source, demand, progress=progress)
     click.echo(json.dumps(report.to_json()) if as_json else report.to_text(), nl=as_json)
     context.exit(int(report.verdict))
+
+
+@ledger.command()
+@click.argument("index", type=int)
+@_DATABASE
+@_ORIGIN
+@_CONFIG
+@click.option("--out", type=click.Path(path_type=Path), default=Path(), help="Folder for the files.  [default: here]")
+@click.option("--json", "as_json", is_flag=True, help="Names of the files as one line of JSON.")
+@click.pass_context
+def prove(
+    context: click.Context,
+    index: int,
+    database: str | None,
+    *,
+    origin: str | None,
+    config: Path,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Write entry INDEX and its .tlog-proof, those of the key entry of its boot, and the keyring.
+
+    `phigate-verify --proof FILE ENTRY --keyring FILE` checks them without the database.
+    """
+    from phigate.store.evidence import introduction, prove
+
+    files: dict[str, bytes] = {}
+    with _source(context, database, config, origin) as source:
+        for each in (index, introduction(source, index)):
+            if each is not None:
+                proven = prove(source, each)
+                files |= {f"{each}.entry": proven.entry, f"{each}.tlog-proof": proven.proof}
+        files["keyring.note"] = source.keyring() or b""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (out / name).write_bytes(data)
+    click.echo(json.dumps(sorted(files)) if as_json else "\n".join(str(out / name) for name in files))
+
+
+@ledger.command()
+@click.argument("place", type=click.Path(path_type=Path))
+@_DATABASE
+@_ORIGIN
+@_CONFIG
+@click.option("--json", "as_json", is_flag=True, help="Origin, size and bytes as one line of JSON.")
+@click.pass_context
+def export(
+    context: click.Context, place: Path, database: str | None, *, origin: str | None, config: Path, as_json: bool
+) -> None:
+    """Write the log at its newest checkpoint to the folder PLACE, or to one file when PLACE ends in .tar."""
+    from phigate.store.evidence import write_export
+    from phigate.tlog.errors import IncompleteError
+
+    with _source(context, database, config, origin) as source, _progress("writing", quiet=as_json) as progress:
+        note = source.newest_checkpoint()
+        if note is None:
+            raise IncompleteError("expected a signed checkpoint, found none yet")
+        show = None if progress is None else lambda done: progress(done, source.size * 1100)  # about 1.1 kB an entry
+        size_bytes = write_export(source, note, place, progress=show)
+        said = {"origin": source.origin, "size": int(note.split(b"\n")[1]), "bytes": size_bytes, "place": str(place)}
+    click.echo(
+        json.dumps(said) if as_json else f"{said['size']} entries of {said['origin']}, {size_bytes} bytes: {place}"
+    )
 
 
 @ledger.command()
@@ -175,6 +239,24 @@ def _line(index: int, fields: dict[str, Any]) -> str:
             said = [f"{name} {value}" for name, value in fields.items() if name not in envelope]
     about = f" {fields['rid']}/{fields.get('attempt', 0)}" if "rid" in fields else ""
     return f"#{index:<7} {fields['ts']} {fields['kind']:<12}{about} {'  '.join(each for each in said if each)}"
+
+
+@contextmanager
+def _any_source(context: click.Context, place: str | None, config: Path, origin: str | None) -> Iterator[Source]:
+    """Open a database, or an export in a folder or an archive."""
+    if place is None or "://" in place or not Path(place).exists():
+        with _source(context, place, config, origin) as source:
+            yield source
+        return
+    from phigate.cli.verify_sources import open_source
+    from phigate.tlog.errors import TlogError
+
+    try:
+        with open_source(Path(place), origin=origin) as found:
+            yield found
+    except TlogError as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(2)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 from phigate.errors import SettingsError
 from phigate.tlog.errors import GapError, IncompleteError
 from phigate.tlog.source import STRETCH, Columns, Stretch
-from phigate.tlog.tile import WIDTH, TileID
+from phigate.tlog.tile import WIDTH, TileID, tile_root
 
 KEYRING: Final = "keyring"  # type of the anchor rows that keep each version of the keyring
 _SQLITE: Final = "sqlite:///"
@@ -28,6 +28,9 @@ class DatabaseSource:
 
     def __init__(self, url: str, *, origin: str | None = None) -> None:
         self._engine = reading_engine(url)
+        # A running gateway goes on signing. The largest checkpoint is taken before the head: what was signed by then
+        # must stand in the log, and what is signed later is not this reading's business.
+        signed = dict(tuple(r) for r in self._all("SELECT log_id, MAX(size) FROM ledger_checkpoint GROUP BY log_id"))
         heads = self._all("SELECT origin, log_id, size, root FROM ledger_head ORDER BY log_id")
         if origin is not None:
             heads = [row for row in heads if row.origin == origin]
@@ -41,6 +44,7 @@ class DatabaseSource:
         self.root: bytes | None = bytes(heads[0].root)
         self.keeps_partial_tiles = False
         self._log_id: int = heads[0].log_id
+        self._signed: int = signed.get(self._log_id, -1)
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +65,17 @@ class DatabaseSource:
         return bytes(rows[0].blob) if rows else None
 
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
-        """Yield size and note of every checkpoint."""
-        sql = "SELECT size, note FROM ledger_checkpoint WHERE log_id = :log AND size > :after ORDER BY size LIMIT 4096"
-        yield from self._pages(sql, after=-1)
+        """Yield size and note of every checkpoint that was there when this was opened."""
+        sql = (
+            "SELECT size, note FROM ledger_checkpoint WHERE log_id = :log AND size > :after AND size <= :signed"
+            " ORDER BY size LIMIT 4096"
+        )
+        yield from self._pages(sql, after=-1, signed=self._signed)
+
+    def newest_checkpoint(self) -> bytes | None:
+        """Return the newest checkpoint that was there when this was opened."""
+        rows = self._all("SELECT note FROM ledger_checkpoint WHERE log_id = :log AND size = :size", size=self._signed)
+        return bytes(rows[0].note) if rows else None
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield size and root after each commit, up to the head that was read first."""
@@ -94,6 +106,14 @@ class DatabaseSource:
             end=end,
         )
 
+    def key_rows(self, before: int) -> Sequence[sa.Row[Any]]:
+        """Return the key entries before an index, newest first."""
+        return self._all(
+            "SELECT idx, entry FROM ledger_entry WHERE log_id = :log AND kind = 'key' AND idx < :before"
+            " ORDER BY idx DESC",
+            before=before,
+        )
+
     def tile(self, tile: TileID) -> bytes | None:
         """Return a full tile; None where the database keeps none."""
         if tile.level < 0 or tile.width != WIDTH:
@@ -104,6 +124,21 @@ class DatabaseSource:
             n=tile.index,
         )
         return bytes(rows[0].hashes) if rows else None
+
+    def any_tile(self, tile: TileID) -> bytes:
+        """Return a tile of any width: what is not kept follows from entries and the tiles below."""
+        kept = self.tile(tile)
+        if kept is not None:
+            return kept
+        first = tile.index * WIDTH
+        if tile.level == 0:
+            hashes = [_bytes(row.leaf) for row in self.rows(first, first + tile.width)]
+        else:
+            below = (TileID(tile.level - 1, n) for n in range(first, first + tile.width))
+            hashes = [tile_root(self.any_tile(each)) for each in below]
+        if len(hashes) != tile.width:
+            raise IncompleteError(f"{tile.path} does not follow from what is kept")
+        return b"".join(hashes)
 
     def _pages(self, sql: str, **parameters: Any) -> Iterator[tuple[int, bytes]]:
         while rows := [tuple(row) for row in self._all(sql, **parameters)]:

@@ -103,3 +103,16 @@ def test_a_fork_shows_both_heads_as_they_were_signed() -> None:
     assert report.to_json()["fork"] == ["ZWluIEtvcGY6IGdyw7bDn2VyCg==", "YW5vdGhlcgo="]
     report.fork = (b"alone\n", b"")
     assert report.to_text().endswith("alone\n")
+
+
+def test_an_entry_is_named_even_where_the_roots_behind_it_fill_the_list() -> None:
+    report = Report()
+    for size in range(MAX_PROBLEMS + 3):
+        report.add(Verdict.TAMPERED, f"the root at {size} is another")
+    report.add(Verdict.TAMPERED, "the entry does not hash to its place", 300)
+    assert report.first_bad == 300
+    assert (len(report.problems), report.more_problems) == (MAX_PROBLEMS, 4)
+    for index in range(MAX_PROBLEMS + 3):
+        report.add(Verdict.TAMPERED, "the entry does not hash to its place", index)
+    assert report.first_bad == 0
+    assert len(report.problems) == MAX_PROBLEMS
