@@ -22,10 +22,12 @@ from phigate.audit.mac import BodyMAC
 from phigate.audit.record import Receipt, Status
 from phigate.deid.fingerprint import of_texts
 from phigate.deid.reply import StreamRestorer, restore_reply
+from phigate.deid.surrogate import SurrogateMap
 from phigate.errors import BadReplyError, PeerError, UnavailableError
 from phigate.exchange import Reply, Sent
 from phigate.finding import EntityType
 from phigate.logs import Event
+from phigate.phi import PHIText
 from phigate.policy.decision import DestinationKind
 from phigate.ports import Analyzer, HeldParts, Ledger, Metrics, UpstreamReply
 from phigate.watching import Watch
@@ -50,7 +52,7 @@ class _End:
     tokens: Mapping[str, int] = field(default_factory=dict)
     misses: Counter[EntityType] = field(default_factory=Counter)
     found: Counter[EntityType] = field(default_factory=Counter)
-    texts: list[str] = field(default_factory=list)  # of the reply, for what a later turn inherits
+    texts: tuple[PHIText, ...] = ()  # of the reply as the app saw it, for what a later turn inherits
 
 
 class Returning:
@@ -110,15 +112,15 @@ class Returning:
 
     async def _whole(self, end: _End, answer: UpstreamReply, headers: dict[str, str]) -> Reply:
         assert answer.body is not None
-        body, scrubbed = answer.body, end.sent.outbound.scrubbed
+        body = answer.body
         if answer.status != 200:
             end.forwarded.update(body)
             await self._outcome(end, Status.UPSTREAM_ERROR)
             return Reply(answer.status, headers, body)
         watch = Watch(self._analyzer, end.sent)
-        if scrubbed is not None:
-            restored = restore_reply(body, scrubbed.surrogates, restore_in_urls=_hosts(end), json=_in_json(end))
-            body, end.tokens = restored.body, restored.counts
+        if _is_read(end):
+            restored = restore_reply(body, _map(end), restore_in_urls=_hosts(end), json=_in_json(end))
+            body, end.tokens, end.texts = restored.body, restored.counts, restored.shown
             watch.take(restored.texts)
         if await self._invented(end, watch):
             await self._outcome(end, Status.BLOCKED_OUTPUT)
@@ -174,10 +176,9 @@ class Returning:
 
     async def _pieces(self, end: _End, events: AsyncIterator[bytes], watch: Watch) -> AsyncGenerator[bytes, None]:
         """Yield the upstream's chunks, restored where the copy was scrubbed; close the upstream whatever happens."""
-        scrubbed = end.sent.outbound.scrubbed
         restorer = None
-        if scrubbed is not None:
-            restorer = StreamRestorer(scrubbed.surrogates, restore_in_urls=_hosts(end), json=_in_json(end))
+        if _is_read(end):
+            restorer = StreamRestorer(_map(end), restore_in_urls=_hosts(end), json=_in_json(end))
         try:
             async for event in events:
                 if restorer is None:
@@ -192,7 +193,7 @@ class Returning:
                 await close()
             if restorer is not None:
                 watch.take(restorer.scan(ended=True))
-                rest, end.tokens = restorer.close(), restorer.counts
+                rest, end.tokens, end.texts = restorer.close(), restorer.counts, restorer.shown
         if restorer is not None:
             for piece in rest:
                 yield piece
@@ -302,6 +303,18 @@ def _headers(sent: Sent) -> dict[str, str]:
     if sent.outbound.dropped:
         headers["x-phigate-dropped"] = ", ".join(sent.outbound.dropped)
     return headers
+
+
+def _is_read(end: _End) -> bool:
+    """Return whether the reply is read: it holds tokens, comes from outside, or must be known again in a later turn."""
+    outside = end.sent.outbound.candidate.kind is DestinationKind.EXTERNAL
+    return outside or end.sent.outbound.scrubbed is not None or bool(end.sent.exchange.holds)
+
+
+def _map(end: _End) -> SurrogateMap:
+    """Return the map of the exchange; one that left raw has none, and its reply passes byte for byte."""
+    scrubbed = end.sent.outbound.scrubbed
+    return SurrogateMap() if scrubbed is None else scrubbed.surrogates
 
 
 def _hosts(end: _End) -> frozenset[str]:

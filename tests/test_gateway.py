@@ -178,6 +178,23 @@ async def test_a_later_turn_does_not_escape_an_earlier_limit(script: Script) -> 
     assert script.ledger.drafts[-2].fields["inherited"] == ["attachment"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_reply_to_a_held_request_stays_at_home_too(script: Script, stream: bool) -> None:
+    answer = "The picture shows a fracture of the left radius with little displacement and no other lesion."
+    if stream:
+        script.streams(answer[:30], answer[30:])
+    else:
+        message = {"role": "assistant", "content": answer}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        script.onprem.reply_body = json.dumps({"choices": [choice]}).encode()
+    reply = await script.send({**IMAGE, "stream": stream})
+    if reply.stream is not None:
+        await drain(reply.stream)
+    later = await script.say(answer)
+    assert later.headers["x-phigate-mode"] == "keep_onprem"
+    assert script.external.calls == []
+
+
 async def test_a_stream_ends_with_its_outcome_before_done(script: Script) -> None:
     script.streams("[[PER", "SON_1]] ", "rests.")
     reply = await script.say(NOTE, stream=True)
