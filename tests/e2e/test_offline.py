@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# Brings loopback up in a fresh namespace (SIOCSIFFLAGS, IFF_UP), shows that nothing else is there, then becomes the demo.
+# Brings loopback up in a fresh namespace (SIOCSIFFLAGS, IFF_UP), shows that nothing else is there, becomes the demo.
 _INSIDE = """
 import fcntl, os, socket, struct, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
