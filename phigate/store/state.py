@@ -7,10 +7,12 @@ them. Calls are short; they run in one thread of their own, off the event loop.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -65,12 +67,23 @@ def _engine(url: str) -> sa.Engine:
         engine = sa.create_engine(url, pool_pre_ping=True, pool_size=1)
     else:
         raise SettingsError("expected a database URL that begins with sqlite:/// or postgresql, found another")
-    with engine.connect() as connection:
+    with _alone(url), engine.connect() as connection:
         if not current(connection, "state"):
             connection.rollback()
             upgrade(connection, "state")
             connection.commit()
     return engine
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    """Keep other workers of this host out while the tables of a new SQLite file are made: one makes, the rest find."""
+    if not url.startswith(_SQLITE):
+        yield  # a migration on PostgreSQL takes its own advisory lock
+        return
+    with Path(url.removeprefix(_SQLITE) + ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _sqlite(path: Path) -> sa.Engine:

@@ -146,3 +146,24 @@ def test_a_wrapped_mac_key_shows_nothing_and_opens_for_its_day_alone(tmp_path: P
     (tmp_path / "keys" / WRAPPING).chmod(0o644)
     with pytest.raises(SettingsError, match="expected mode 0600"):
         DayKeys(tmp_path / "mac", wrapping_folder=tmp_path / "keys", now=Clock()).key()
+
+
+def _first_use(path: str) -> str:
+    import asyncio as aio
+    from pathlib import Path as P
+
+    held = StoredHeldParts(P(path))
+    try:
+        aio.run(held.limits("demo", [b"d" * 32]))
+    finally:
+        held.close()
+    return "ok"
+
+
+def test_workers_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:
+    import concurrent.futures
+    import multiprocessing
+
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(3, mp_context=spawn) as pool:
+        assert list(pool.map(_first_use, [str(tmp_path / "held.db")] * 3)) == ["ok"] * 3
