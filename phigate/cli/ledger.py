@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phigate.cli.ledger_care import doctor, hammer, recover
 from phigate.errors import PhigateError
 
 if TYPE_CHECKING:
@@ -297,3 +298,7 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Progress | None]:
     with Bar(console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+for _command in (doctor, hammer, recover):
+    ledger.add_command(_command)

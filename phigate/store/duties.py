@@ -111,11 +111,10 @@ class Duties:
                 raise self.writer.broken or result
 
     def _genesis(self) -> Item:
-        fields: dict[str, JSON] = {
-            "format": 1,
-            "keyring": f"sha256:{sha256(self._keyring).hexdigest()}",
-            "software": self._software,
-        }
+        digest = f"sha256:{sha256(self._keyring).hexdigest()}"
+        fields: dict[str, JSON] = {"format": 1, "keyring": digest, "software": self._software}
+        if self._previous is not None:
+            fields["previous"] = self._previous
         return self._item(Draft(Kind.GENESIS, fields), signers=(self._enrolment,))
 
     def _key(self, op: str, signers: tuple[Signer, ...]) -> Item:

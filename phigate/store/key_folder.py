@@ -61,7 +61,7 @@ def ledger_keys(folder: Path, *, origin: str, now: float) -> LedgerKeys:
         if signer.key not in [listed.key for listed in keyring[0].listed(role, origin)]:
             raise SettingsError(f"expected the {role} key of {origin} that {KEYRING} lists, found another in {folder}")
     checkpoint = signers[Role.CHECKPOINT]
-    anchor = AnchorFile(_anchor_path(folder, origin), origin=origin, key=checkpoint.key)
+    anchor = AnchorFile(anchor_path(folder, origin), origin=origin, key=checkpoint.key)
     return LedgerKeys(checkpoint, signers[Role.ENROLMENT], *keyring, anchor)
 
 
@@ -111,8 +111,8 @@ def _list_origin(folder: Path, origin: str, before: Keyring | None, now: float) 
         if not path.exists():
             create_key_file(path)
         added.append(ListedKey(_signer(folder, origin, role).key, role, origin))
-    if not _anchor_path(folder, origin).exists():
-        AnchorFile.create(_anchor_path(folder, origin))
+    if not anchor_path(folder, origin).exists():
+        AnchorFile.create(anchor_path(folder, origin))
     issued = datetime.fromtimestamp(now, UTC)
     keyring = Keyring(
         version=before.version + 1 if before else 1,
@@ -135,7 +135,8 @@ def _path(folder: Path, origin: str, role: Role) -> Path:
     return folder / f"{role.value}-{_word(origin)}.key"
 
 
-def _anchor_path(folder: Path, origin: str) -> Path:
+def anchor_path(folder: Path, origin: str) -> Path:
+    """Return where the anchor of an origin lies."""
     return folder / f"anchor-{_word(origin)}.note"
 
 

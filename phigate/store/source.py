@@ -44,7 +44,7 @@ class DatabaseSource:
         self.root: bytes | None = bytes(heads[0].root)
         self.keeps_partial_tiles = False
         self._log_id: int = heads[0].log_id
-        self._signed: int = signed.get(self._log_id, -1)
+        self.signed_size: int = signed.get(self._log_id, 0)
 
     def __enter__(self) -> Self:
         return self
@@ -70,11 +70,13 @@ class DatabaseSource:
             "SELECT size, note FROM ledger_checkpoint WHERE log_id = :log AND size > :after AND size <= :signed"
             " ORDER BY size LIMIT 4096"
         )
-        yield from self._pages(sql, after=-1, signed=self._signed)
+        yield from self._pages(sql, after=-1, signed=self.signed_size)
 
     def newest_checkpoint(self) -> bytes | None:
         """Return the newest checkpoint that was there when this was opened."""
-        rows = self._all("SELECT note FROM ledger_checkpoint WHERE log_id = :log AND size = :size", size=self._signed)
+        rows = self._all(
+            "SELECT note FROM ledger_checkpoint WHERE log_id = :log AND size = :size", size=self.signed_size
+        )
         return bytes(rows[0].note) if rows else None
 
     def batches(self) -> Iterator[tuple[int, bytes]]:

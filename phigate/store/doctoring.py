@@ -1,0 +1,144 @@
+"""What could be wrong with a ledger's surroundings: software, disk, keys, anchor, clock. Findings, not repairs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from phigate.errors import LedgerStateError, PhigateError
+from phigate.store.anchor import AnchorFile
+from phigate.store.key_folder import ROOT, anchor_path, read_keyring
+from phigate.store.source import DatabaseSource
+from phigate.tlog.errors import TlogError
+from phigate.tlog.keyring import Role
+from phigate.tlog.note import VerifierKey
+
+GOOD, WARN, BAD = "good", "warn", "bad"
+_SQLITE: Final = "sqlite:///"
+_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: str
+    what: str
+
+
+def examine(url: str, *, keys: Path, origin: str | None = None) -> Iterator[Finding]:
+    """Yield what was found, good or not. Changes nothing."""
+    if url.startswith(_SQLITE):
+        yield from _sqlite(Path(url.removeprefix(_SQLITE)))
+    else:
+        yield from _postgres(url)
+    try:
+        with DatabaseSource(url, origin=origin) as source:
+            yield from _keys(keys, source)
+            yield Finding(GOOD, f"{source.size} entries of {source.origin}, {source.signed_size} of them signed")
+            if source.size != source.signed_size:
+                yield Finding(WARN, f"{source.size - source.signed_size} entries stand after the newest checkpoint")
+    except (PhigateError, TlogError) as error:
+        yield Finding(BAD, str(error))
+
+
+def _sqlite(path: Path) -> Iterator[Finding]:
+    version = sqlite3.sqlite_version_info
+    # One writer connection avoids the precondition (two connections that write or checkpoint at once).
+    old = (3, 7, 0) <= version < (3, 51, 3)
+    note = (
+        ": inside the range of the WAL-reset fault, which one writer avoids; do not open the file to write"
+        if old
+        else ""
+    )
+    yield Finding(WARN if old else GOOD, f"SQLite {sqlite3.sqlite_version}{note if old else ''}")
+    if not path.exists():
+        return
+    for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if each.exists() and stat.S_IMODE(each.stat().st_mode) & 0o077:
+            yield Finding(BAD, f"expected mode 0600 on {each.name}, found {stat.S_IMODE(each.stat().st_mode):04o}")
+    disk = shutil.disk_usage(path.parent)
+    share = disk.free * 100 // disk.total
+    yield Finding(GOOD if share >= 5 else BAD, f"{disk.free // 2**20} MiB free on the ledger's disk, {share} %")
+    kind = _filesystem(path)
+    yield Finding(BAD if kind in _NETWORK else GOOD, f"file system {kind}")
+
+
+def _filesystem(path: Path) -> str:
+    """Return the type of the file system that holds a path, as the kernel lists it."""
+    best, kind = "", "unknown"
+    for line in Path("/proc/mounts").read_text().splitlines():
+        fields = line.split(" ")
+        place = fields[1].rstrip("/") + "/"
+        if f"{path.resolve()}/".startswith(place) and len(place) > len(best):
+            best, kind = place, fields[2]
+    return kind
+
+
+def _postgres(url: str) -> Iterator[Finding]:
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            for name, must in (("fsync", "on"), ("full_page_writes", "on"), ("synchronous_commit", "on")):
+                value = connection.execute(sa.text(f"SHOW {name}")).scalar_one()
+                good = value == must or (name == "synchronous_commit" and value in {"remote_write", "remote_apply"})
+                yield Finding(GOOD if good else BAD, f"{name} = {value}")
+            if not connection.execute(sa.text("SHOW synchronous_standby_names")).scalar_one():
+                yield Finding(WARN, "no synchronous standby: a fail-over loses entries, which is then detected")
+            silent = connection.execute(
+                sa.text(
+                    "SELECT COUNT(*) FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'ledger_%'"
+                    " AND NOT tgisinternal AND tgenabled <> 'A'"
+                )
+            ).scalar_one()
+            yield Finding(BAD if silent else GOOD, f"{silent} triggers of the ledger are not ENABLE ALWAYS")
+            server = connection.execute(sa.text("SELECT EXTRACT(EPOCH FROM clock_timestamp())")).scalar_one()
+            skew = abs(float(server) - time.time())
+            yield Finding(GOOD if skew < 1 else WARN, f"the database's clock differs by {skew:.1f} s")
+    except sa.exc.SQLAlchemyError as error:
+        yield Finding(BAD, f"the database cannot be asked: {type(error).__name__}")
+    finally:
+        engine.dispose()
+
+
+def _keys(folder: Path, source: DatabaseSource) -> Iterator[Finding]:
+    found = read_keyring(folder)
+    if found is None:
+        yield Finding(WARN, f"no keyring in {folder}")
+        return
+    keyring, note = found
+    yield Finding(GOOD, f"keyring version {keyring.version}, root keys {keyring.fingerprint}")
+    if source.keyring() != note:
+        yield Finding(WARN, "the database keeps another version of the keyring; the next start brings it up to date")
+    if (folder / ROOT).exists():
+        yield Finding(WARN, "the root key lies beside the others: take it offline, nothing here needs it")
+    if keyring.quorum == 0:
+        yield Finding(WARN, "no witness is asked for: who owns database and keys could rewrite the past unseen")
+    for path in folder.glob("*.key"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077 or path.stat().st_uid != os.getuid():
+            yield Finding(BAD, f"expected {path.name} to be readable by its owner alone, found mode {mode:04o}")
+    yield from _anchor(folder, source, [each.key for each in keyring.listed(Role.CHECKPOINT, source.origin)])
+
+
+def _anchor(folder: Path, source: DatabaseSource, keys: list[VerifierKey]) -> Iterator[Finding]:
+    for key in keys:
+        try:
+            known = AnchorFile(anchor_path(folder, source.origin), origin=source.origin, key=key).read()
+        except LedgerStateError as error:
+            yield Finding(BAD, str(error))
+            return
+        size = known.size if known else 0
+        ahead = size > source.size
+        yield Finding(
+            BAD if ahead else GOOD, f"anchor of {size} entries{': the database is behind it' if ahead else ''}"
+        )
