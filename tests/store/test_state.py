@@ -150,9 +150,8 @@ def test_a_wrapped_mac_key_shows_nothing_and_opens_for_its_day_alone(tmp_path: P
 
 def _first_use(path: str) -> str:
     import asyncio as aio
-    from pathlib import Path as P
 
-    held = StoredHeldParts(P(path))
+    held = StoredHeldParts(Path(path))
     try:
         aio.run(held.limits("demo", [b"d" * 32]))
     finally:
