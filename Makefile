@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train demo test lint unit faults bench lock clean verify-zipapp
+.PHONY: train demo test lint unit faults bench bench-detect lock clean verify-zipapp
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ faults: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+bench-detect: $(STAMP)
+	$(BIN)/python -m tests.bench_detect
 
 # Rewrites the lock file from pyproject.toml; needs uv. The file names no registry host.
 lock:

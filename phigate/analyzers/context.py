@@ -17,6 +17,7 @@ from phigate.analyzers.labels import Label, find_labels
 from phigate.analyzers.layers import View
 
 _BEFORE: Final = 60  # characters
+_TIGHT: Final = 40
 _AFTER: Final = 24
 _JUST_BEFORE: Final = 8
 _LOOSE: Final = 0.55
@@ -25,6 +26,7 @@ _CONNECT: Final = (
     "in|with|under|listed|the|his|her|my|our|your|their|new|old|at|to|on|and|or|please|direct|main|"
     "e|eh|sob|o|a|os|as|do|da|de|dos|das|del|della|dello|di|du|des|la|el|le|il|lo|les|y|et|und|en|ou|oder|of|"
     "es|est|ist|sind|sont|son|lautet|der|die|das|den|dem|het|van|bij|am|vom|im|mit|unter|sous|con|com|"
+    "ac|al|ap|am|ba|ce|df|es|go|ma|mt|ms|mg|pa|pb|pr|pe|pi|rj|rn|rs|ro|rr|sc|sp|se|"
     "patient|patients|paciente|paziente|patienten|doente|medical|hospital|current|following|registrado|registrada|asignado"
 )
 _GAP: Final = re.compile(
@@ -55,6 +57,15 @@ class Near:
     def best(self, kinds: frozenset[str]) -> float:
         """Return the strength of the strongest of these kinds."""
         return max((s for k, s in self.kinds.items() if k in kinds), default=0.0)
+
+
+def _take(label: Label, kinds: dict[str, float], result: Near, strength: float) -> None:
+    """Add what one label says. ``not`` speaks only from close by."""
+    for kind in label.kinds:
+        if kind == "not":
+            result.other = result.other or strength == 1.0
+        elif kinds.get(kind, 0.0) < strength:
+            kinds[kind] = strength
 
 
 class Surroundings:
@@ -103,30 +114,32 @@ class Surroundings:
 
     def _look_back(self, start: int, kinds: dict[str, float], result: Near) -> None:
         folded = self._view.folded
-        at = bisect_right(self._ends, start) - 1
         nearest = True
-        while at >= 0 and start - self._labels[at].end <= _BEFORE:
+        for at in range(bisect_right(self._ends, start) - 1, -1, -1):
             label = self._labels[at]
+            if start - label.end > _BEFORE:
+                break
             gap = folded[label.end : start]
-            tight = nearest and len(gap) <= 40 and gap.count("\n") <= 1 and _GAP.fullmatch(gap) is not None
-            if tight and label.weak:
-                tight = not gap.strip(" .") or _EXPLICIT.search(gap) is not None
-            if tight:
-                tight = "\n" not in gap or folded[label.end : label.end + 2].strip(" :") in {"", "\n"}
-            if tight or (not label.weak and "\n" not in gap and not any(c.isdigit() for c in gap) and ". " not in gap):
-                strength = 1.0 if tight else _LOOSE
-                for kind in label.kinds:
-                    if kind == "not":
-                        result.other = result.other or (tight and nearest)
-                    elif kinds.get(kind, 0.0) < strength:
-                        kinds[kind] = strength
+            if label.end - label.start == 1 and "=" not in gap:  # "n. 2023", "p 14": not a statistic
+                continue
+            tight = nearest and self._tight(label, gap)
+            numbered = any(c.isdigit() for c in gap)
+            if tight or not (label.weak or numbered or "\n" in gap or ". " in gap):
+                _take(label, kinds, result, 1.0 if tight else _LOOSE)
                 if tight and _EXPLICIT.search(folded, label.start, start):
                     result.explicit = True
-            # Labels in a row ("MRN number", "patient account") speak together; the first number between ends it.
-            nearest = nearest and start - label.end <= 40 and (label.weak or tight is False)
-            if any(c.isdigit() for c in gap):
+            if numbered:
                 break
-            at -= 1
+            # Labels in a row ("MRN number", "patient account") speak together.
+            nearest = nearest and len(gap) <= _TIGHT and (label.weak or not tight)
+
+    def _tight(self, label: Label, gap: str) -> bool:
+        """Return whether nothing but connecting words and signs stands in the gap; one line break after the label."""
+        if len(gap) > _TIGHT or gap.count("\n") > 1 or _GAP.fullmatch(gap) is None:
+            return False
+        if label.weak and gap.strip(" .") and _EXPLICIT.search(gap) is None:
+            return False
+        return "\n" not in gap or gap[:2].strip(" :") in {"", "\n"}
 
     def _look_ahead(self, end: int, kinds: dict[str, float]) -> None:
         at = bisect_left(self._starts, end)

@@ -155,7 +155,8 @@ class NearWords(ContextAwareEnhancer):  # type: ignore[misc]  # Presidio is unty
     ) -> list[RecognizerResult]:
         """Lift the score of results whose recognizer names a word that stands near."""
         words = {
-            r.id: frozenset(fold(w) for c in (*r.context, *(context or ())) for w in c.split()) for r in recognizers
+            r.id: frozenset(fold(w) for c in (*(r.context or ()), *(context or ())) for w in c.split())
+            for r in recognizers
         }
         tokens, starts = nlp_artifacts.lemmas, nlp_artifacts.tokens_indices
         for result in raw_results:

@@ -264,7 +264,7 @@ LABEL_WORDS: Final[dict[str, str]] = {
     # What a number may be instead: codes, sizes, statistics, versions
     "not": """icd|icd 9|icd 10|icd9|icd10|icd 11|icd o|cid|cid 10|cie|cie 10|cim|cim 10|cpt|hcpcs|loinc|snomed|snomed ct|
         rxnorm|atc|tuss|cbhpm|sigtap|drg|ops|ebm|goa|goae|ndc|pzn|ean|nct|pmid|pmcid|doi|issn|isbn|isrctn|eudract|prospero|
-        umls|omim|dbsnp|genbank|uniprot|cas|ec|din|iso|rfc|version|ver|versao|build|release|software|
+        umls|omim|dbsnp|genbank|uniprot|cas|ec|din|iso|rfc|version|versao|build|release|software|
         page|pages|pagina|paginas|seite|seiten|pag|pg|pp|figure|fig|table|tabela|tabla|tableau|tabelle|tabella|tabel|
         chapter|section|appendix|vol|volume|issue|grant|protocol version|
         n|p|or|rr|hr|ci|ic|sd|se|iqr|mean|median|average|total|sum|ratio|range|score|grade|stage|class|type|grau|
@@ -273,7 +273,7 @@ LABEL_WORDS: Final[dict[str, str]] = {
         height|altura|talla|taille|grosse|altezza|lengte|creatinine|creatinina|glucose|glicemia|hb|hgb|wbc|plt|platelets|
         plaquetas|leukozyten|thrombozyten|leucocitos|leucocytes|crp|tsh|ldh|alt|ast|ggt|ck|psa|bnp|nt probnp|ferritin|
         ferritina|d dimer|troponin|troponina|sodium|potassium|sodio|potassio|inr|cd4|viral load|carga viral|copies|
-        dose|dosis|dosagem|mg|ml|mcg|ug|iu|ui|mmol|bed|leito|cama|lit|bett|letto|room|quarto|sala|zimmer|kamer|box|
+        dose|dosis|dosagem|bed|leito|cama|lit|bett|letto|room|quarto|sala|zimmer|kamer|box|
         channel|size|french|gauge|item|artigo|article|art|lei|law|paragraph|§|resolution|portaria|decreto|
         model|modelo|serie temporal|series|slice|slices|image|images|imagem|frame|spn""",
 }

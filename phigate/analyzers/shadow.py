@@ -94,7 +94,7 @@ def _unescape(found: str) -> str:
     """Return what one escape stands for, or itself when it stands for nothing."""
     if found[0] == "\\":
         if found[1] == "u":
-            return chr(int(found, base=0))
+            return chr(int.from_bytes(bytes.fromhex(found[2:]), "big"))
         return _SIMPLE_ESCAPES[found[1]]
     if found[0] == "&":
         return html.unescape(found)

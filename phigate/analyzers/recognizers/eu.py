@@ -51,7 +51,7 @@ SPECS: Final[tuple[Spec, ...]] = (
          lengths=(9,), check=checks.nl_bsn, formatted=0.7, plain=0.45),
     spec("nl_big", T.LICENSE, "license", r"\d{11}", None, lengths=(11,), plain=0.3),
     # United Kingdom
-    spec("uk_nhs", _N, "id plan mrn", r"\d{10}", r"\d{3}[ -]\d{3}[ -]\d{4}", lengths=(10,), check=checks.uk_nhs,
+    spec("uk_nhs", _N, "id plan", r"\d{10}", r"\d{3}[ -]\d{3}[ -]\d{4}", lengths=(10,), check=checks.uk_nhs,
          formatted=0.85, plain=0.5, wrong=0.6),
     spec("uk_nino", _N, "id ssn", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]", r"[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]",
          lengths=(9,), formatted=0.9, plain=0.85),

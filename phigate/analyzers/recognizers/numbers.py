@@ -58,6 +58,11 @@ _SPACED: Final = re.compile(
     r"99 999999 A 999|A 999 999 999|AA 99 99 99 A|9999 999999|756 9999 9999 99|99999999 9 AA9|9999 9999 9999|A{3} A{3} 99A99 A999A|"
     r"999999 99 99 9999 9 99999 999 9999999 99"
 )
+# Those that begin with letters or end with them, apart from the digits.
+_LETTERED: Final = re.compile(
+    r"(?<!\w)(?:[A-Z]{2} \d\d \d\d \d\d [A-D]|[A-Z]{3} [A-Z]{3} \d\d[A-Z]\d\d [A-Z]\d{3}[A-Z]|[A-Z] \d{3} \d{3} \d{3}|"
+    r"\d\d \d{6} [A-Z] \d{3}|\d{8} \d ?[A-Z]{2}\d|[A-Z]{1,3} ?-? ?\d{2,3}\.\d{3}\.\d{3})(?!\w)"
+)
 _SHAPE: Final = str.maketrans("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "9" * 10 + "A" * 52)
 _DECIMAL: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})*[.,]\d+|\d+[.,]\d+|\d{1,3}(?:\.\d{3})+")
 _CODED: Final = re.compile(
@@ -132,7 +137,8 @@ class NumberLayer:
         if not pieces:
             return found
         done = -1
-        for start, stop in _joined(view, pieces):
+        lettered = [m.span() for m in _LETTERED.finditer(view.shadow)]
+        for start, stop in sorted([*lettered, *_joined(view, pieces)], key=lambda span: (span[0], -span[1])):
             if start < done or (stop - start < _LEAST and not surroundings.announced(start)):
                 continue
             near = surroundings.near(start, stop)

@@ -55,6 +55,9 @@ _GEO: Final = re.compile(
     r"(?<![\w.(])[-+]?\d{1,2}\.\d{4,10}°?\s?[NSns]?,\s{0,2}[-+]?\d{1,3}\.\d{4,10}°?\s?[EWOewo]?(?![\w.])"
     r"|(?<!\w)\d{1,3}°\s?\d{1,2}'\s?\d{1,2}(?:\.\d{1,4})?\"?\s?[NSEWO]\b"
 )
+_COUNCILS: Final = frozenset(
+    {"CRM/", "CRM-", "CRO/", "CRO-", "CRF/", "CRF-", "CRN/", "CRN-", "SSP/", "SSP-", "CORE", "CREF", "OAB/"}
+)
 _TRIGGERS: Final = frozenset(THOROUGHFARE_FIRST) | frozenset(THOROUGHFARE_LAST)
 _DIGIT: Final = re.compile(r"\d")
 _NAME_GAPS: Final = frozenset({" ", ". ", "'", "-", "/ ", "/. ", ".", "/", " (", ") "})
@@ -216,7 +219,11 @@ def _by_city(view: View, surroundings: Surroundings) -> list[Finding]:
         if not us and code not in BR_STATES:
             continue
         city = _CITY.search(text, max(0, match.start() - 40), match.start())
-        if city is None or (match.group("zip") is None and not city.group().rstrip(" ").endswith((",", "/", "-"))):
+        if (
+            city is None
+            or city.group()[:4].upper() in _COUNCILS
+            or (match.group("zip") is None and not city.group().rstrip(" ").endswith((",", "/", "-")))
+        ):
             continue
         score = 0.9 if match.group("zip") else 0.6
         found.append(Finding(city.start(), match.start() + 2, T.CITY, score, "places:city_state"))

@@ -156,7 +156,7 @@ def _header(text: str, start: int, end: int) -> tuple[list[str], str]:
     if end - start > _LONGEST_HEADER:
         return [], ""
     for delimiter in _DELIMITERS:
-        if text.count(delimiter, start, end) >= (2 if delimiter == "," else 1):
+        if text.count(delimiter, start, end) >= (2 if delimiter == "," and " " in text[start:end] else 1):
             names = [text[s:e] for s, e in _cells(text, start, end, delimiter)]
             kinds = [_kind_of_column(name) for name in names]
             return (kinds, delimiter) if _is_header(names, kinds) else ([], "")

@@ -1,0 +1,145 @@
+"""Dates in digits and words in seven languages, and ages told from durations."""
+
+import pytest
+
+from tests.analyzers.saying import patterns, said
+
+DATES = [
+    "12/05/2023",
+    "2023-05-12",
+    "12.5.2023",
+    "12-05-23",
+    "5/12/23 14:30",
+    "2021-11-10T21:39:30.000Z",
+    "March 3, 2021",
+    "March 3rd, 2021",
+    "3 March 2021",
+    "Mar 3",
+    "3rd of March",
+    "Feb 20th, 2021",
+    "May 2020",
+    "14-May-2020",
+    "3 de março de 2020",
+    "12 de maio",
+    "1º de janeiro de 2019",
+    "maio de 2021",
+    "três de março de 2020",
+    "3 de marzo de 2020",
+    "junio de 2009",
+    "el 5 de mayo",
+    "febrero y abril de 2002",
+    "le 1er janvier 2020",
+    "12 août 2019",
+    "févr. 2020",
+    "am 3. Mai 2020",
+    "3. März 2063",
+    "Sept. 2063",
+    "25.8.2068",
+    "11.12.",
+    "il 4 maggio 2020",
+    "4 dicembre",
+    "op 3 mei 2020",
+    "3 maart 2021",
+    "07/63-11/63",
+    "from 2019 to 2021",
+    "in 2018",
+    "since March",
+    "en el año 2009",
+]
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_is_found_in_every_form(text: str) -> None:
+    found = patterns(f"Visit {text} noted")
+    digits = [at + 6 for at, c in enumerate(text) if c.isdigit()] or [5 + len(text)]
+    missed = [at for at in digits if not any(f.start <= at < f.end and f.entity_type in {"DATE", "DOB"} for f in found)]
+    assert not missed
+
+
+@pytest.mark.parametrize(
+    "label", ["DOB:", "Data de nascimento:", "Fecha de nacimiento:", "né le", "geb.", "nato il", "geboren op"]
+)
+def test_a_label_of_birth_makes_a_date_of_birth(label: str) -> None:
+    assert ("01/02/1980", "DOB") in said(f"{label} 01/02/1980")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BP 120/80",
+        "strength 5/5",
+        "grade 3/6 murmur",
+        "GCS 15/15",
+        "ratio 3.5",
+        "he may go",
+        "100 mg",
+        "Apgar 9/10",
+        "15/20 patients",
+    ],
+)
+def test_ratios_and_scores_are_no_dates(text: str) -> None:
+    assert not {s for s, k in said(text) if k == "DATE"}
+
+
+AGES = [
+    ("45-year-old man", "45"),
+    ("a 92 yo female", "92"),
+    ("45 y/o", "45"),
+    ("65M with chest pain", "65"),
+    ("aged 45", "45"),
+    ("age: 33", "33"),
+    ("forty-five years old", "forty-five"),
+    ("6 months old", "6 months"),
+    ("turned 60.", "60"),
+    ("paciente de 45 anos", "45"),
+    ("45 anos de idade", "45"),
+    ("idade: 78", "78"),
+    ("oitenta e nove anos de idade", "oitenta e nove"),
+    ("mujer de 61 años trasladada", "61"),
+    ("niña de 18 meses", "18"),
+    ("a los 4 años", "4"),
+    ("patiente âgée de 45 ans", "45"),
+    ("âge : 70 ans", "70"),
+    ("45-jähriger Patient", "45"),
+    ("im Alter von 45 Jahren", "45"),
+    ("fünfundvierzigjährige", "fünfundvierzig"),
+    ("49jähr. Pat.", "49"),
+    ("donna di 45 anni", "45"),
+    ("vrouw van 45 jaar", "45"),
+    ("71-jarige man", "71"),
+]
+
+
+@pytest.mark.parametrize(("text", "number"), AGES)
+def test_an_age_is_found(text: str, number: str) -> None:
+    at = text.index(number)
+    found = [f for f in patterns(text) if f.entity_type == "AGE"]
+    assert any(f.start <= at and f.end >= at + len(number) for f in found), found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for 5 years",
+        "5 years ago",
+        "há 5 anos",
+        "hace 30 años",
+        "depuis 20 ans",
+        "seit 15 Jahren",
+        "da 20 anni",
+        "sinds 15 jaar",
+        "20 pack years",
+        "follow-up of 12 months",
+        "durante 14 anos",
+        "over the past 20 years",
+        "3 days later",
+        "every 6 months",
+    ],
+)
+def test_a_duration_is_no_age(text: str) -> None:
+    assert not {s for s, k in said(f"smoking {text} noted") if k == "AGE"}
+
+
+def test_ages_over_89_say_so_in_their_source() -> None:
+    by_age = {f.source for n in (89, 90, 104) for f in patterns(f"{n}-year-old") if f.entity_type == "AGE"}
+    assert by_age == {"ages:old", "ages:old_over89"}

