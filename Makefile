@@ -18,6 +18,10 @@ demo: $(STAMP)
 
 test: lint unit
 
+# Real vLLM on the processor, in an environment of its own, serving tiny models; says why where it cannot.
+test-onprem: $(STAMP)
+	tests/onprem/run.sh
+
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

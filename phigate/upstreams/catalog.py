@@ -132,6 +132,10 @@ _LLAMA_70B: Final = Architecture(
     norms=2,
 )  # fmt: skip
 
+# Which form of tool call the server reads. A tool that the app names, or requires, works with it by guided decoding;
+# choosing tools freely is not switched on, because none of these cards claims it.
+_GEMMA_TOOLS: Final = ("--tool-call-parser", "pythonic")
+_LLAMA_TOOLS: Final = ("--tool-call-parser", "llama3_json")
 _HAI_GATE: Final = "gated: log in at huggingface.co, open the repository's page and accept the terms; granted at once"
 _HAI_TERMS: Final = "not for direct clinical use without validation; output is to be checked by a clinician"
 _MEDGEMMA_CARD: Final = "model card of MedGemma, developers.google.com/health-ai-developer-foundations/medgemma"
@@ -153,7 +157,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="reports on X-ray, dermatology and eye images; first triage; one small GPU",
         scores=(Score("MedQA", 64.4, "4 options, 0-shot"),),
         source=_MEDGEMMA_CARD,
-        arguments=("--limit-mm-per-prompt", '{"image": 4}'),
+        arguments=(*_GEMMA_TOOLS, "--limit-mm-per-prompt", '{"image": 4}'),
     ),
     CatalogueModel(
         id="medgemma-27b-text",
@@ -174,6 +178,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
             Score("MMLU Med", 87.0),
         ),
         source=_MEDGEMMA_CARD,
+        arguments=_GEMMA_TOOLS,
     ),
     CatalogueModel(
         id="medgemma-27b-multimodal",
@@ -188,7 +193,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="text, images and longitudinal records (FHIR) in one model",
         scores=(Score("EHRQA", 90.5),),
         source=_MEDGEMMA_CARD,
-        arguments=("--limit-mm-per-prompt", '{"image": 4}'),
+        arguments=(*_GEMMA_TOOLS, "--limit-mm-per-prompt", '{"image": 4}'),
     ),
     CatalogueModel(
         id="medsiglip",
@@ -219,6 +224,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="biomedical literature on smaller hardware",
         scores=(),
         source="model card of aaditya/Llama3-OpenBioLLM-8B",
+        arguments=_LLAMA_TOOLS,
     ),
     CatalogueModel(
         id="openbiollm-70b",
@@ -233,6 +239,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="biomedical literature",
         scores=(),
         source="model card of aaditya/Llama3-OpenBioLLM-70B",
+        arguments=_LLAMA_TOOLS,
     ),
     CatalogueModel(
         id="meditron3-8b",
@@ -247,6 +254,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="hospitals in low- and middle-income countries: guidelines, neglected diseases, small hardware",
         scores=(),
         source="model card of OpenMeditron/Meditron3-8B",
+        arguments=_LLAMA_TOOLS,
     ),
     CatalogueModel(
         id="meditron3-70b",
@@ -261,6 +269,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="as meditron3-8b, where hardware allows",
         scores=(),
         source="model card of OpenMeditron/Meditron3-70B",
+        arguments=_LLAMA_TOOLS,
     ),
 )
 
