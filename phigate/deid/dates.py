@@ -35,6 +35,7 @@ _ISO: Final = re.compile(r"(?<![\d/.\-])(\d{4})([/.\-])(\d{1,2})\2(\d{1,2})(?!\d
 _COMPACT: Final = re.compile(rf"(?<!\d)({_CENTURIES})(\d\d)(\d\d)(?!\d)")
 _MONTH_YEAR: Final = re.compile(rf"(?<![\d/.\-])(0?[1-9]|1[0-2])[/.\-]({_CENTURIES})(?!\d|[/.\-]\d)")
 _YEAR_MONTH: Final = re.compile(rf"(?<![\d/.\-])({_CENTURIES})[/.\-](0?[1-9]|1[0-2])(?!\d|[/.\-]\d)")
+_MONTH_SHORT_YEAR: Final = re.compile(r"(?<![\d/.\-])(0?[1-9]|1[0-2])/(3[2-9]|[4-9]\d)(?!\d|[/.\-]\d)")
 _YEAR: Final = re.compile(rf"(?<!\d)(?<!\d[.,])({_CENTURIES})(?!\d|[.,]\d)")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _TIME: Final = re.compile(
@@ -193,6 +194,12 @@ def _month_year(match: re.Match[str], _reading: Reading) -> Parsed:
     return Parsed(int(match[2]), int(match[1]))
 
 
+def _month_short_year(match: re.Match[str], reading: Reading) -> Parsed:
+    """Read 12/63, which can be no day of a month."""
+    year = reading.century(int(match[2]))
+    return Parsed(year, int(match[1]), untold=year is None)
+
+
 def _year_month(match: re.Match[str], _reading: Reading) -> Parsed:
     return Parsed(int(match[1]), int(match[2]))
 
@@ -203,6 +210,7 @@ _IN_DIGITS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Reading]
     (_COMPACT, _compact),
     (_MONTH_YEAR, _month_year),
     (_YEAR_MONTH, _year_month),
+    (_MONTH_SHORT_YEAR, _month_short_year),
 )
 
 

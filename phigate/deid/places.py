@@ -27,6 +27,8 @@ _BR: Final = (
     "SP São Paulo|SE Sergipe|TO Tocantins"
 )
 # A name that is also a city: as a bare value it may be the city, so only its code, or a longer value, tells.
+# LA is Louisiana on an envelope and Los Angeles everywhere else.
+_AMBIGUOUS_CODES: Final = frozenset({"LA"})
 _CITY_TOO: Final = frozenset({"new york", "washington", "rio de janeiro", "são paulo"})
 _COUNTRIES: Final = (
     "united states|united states of america|usa|us|u.s.|u.s.a.|estados unidos|eua|états-unis|etats-unis|"
@@ -54,7 +56,7 @@ def _states(table: str) -> dict[str, str]:
 
 
 _NAMES: Final = {**_states(_BR), **_states(_US)}
-_US_CODES: Final = frozenset(_states(_US).values())
+_US_CODES: Final = frozenset(_states(_US).values()) - _AMBIGUOUS_CODES
 _BR_CODES: Final = frozenset(_states(_BR).values())
 _LARGE: Final = frozenset(fold(name) for name in _COUNTRIES.split("|"))
 _BOTH_MEANINGS: Final = frozenset(fold(name) for name in _CITY_TOO)

@@ -6,7 +6,23 @@ from phigate.deid.ages import age90, band5
 
 
 @pytest.mark.parametrize(
-    "text", ["89", "55", "0", "55 anos", "3 months", "100 months", "2 semanas", "89.5", "55-year-old", "65-70"]
+    "text",
+    [
+        "89",
+        "55",
+        "0",
+        "55 anos",
+        "3 months",
+        "100 months",
+        "2 semanas",
+        "89.5",
+        "55-year-old",
+        "65-70",
+        "in her 80s",
+        "anos 70",
+        "fifty-five years",
+        "tres días",
+    ],
 )
 def test_ages_up_to_89_stay_as_they_are(text: str) -> None:
     assert age90(text) == text
@@ -23,6 +39,9 @@ def test_ages_up_to_89_stay_as_they_are(text: str) -> None:
         ("1100 months", "90+"),
         ("93 years and 4 months", "90+"),
         ("85-95", "90+"),
+        ("the 90s", "90+"),
+        ("ninety-three", "90+"),
+        ("noventa e três anos", "90+"),
     ],
 )
 def test_ages_over_89_become_one_class(text: str, out: str) -> None:
@@ -52,6 +71,12 @@ def test_what_is_no_age_is_not_read(text: str) -> None:
         ("35-39 years", "35-39 years"),
         ("65-70", None),
         ("30 or 40", None),
+        ("The 70's", "The 70's"),
+        ("90s", "90+"),
+        ("sixty-two-year-old", "60-64"),
+        ("nueve meses", "0-4"),
+        ("fünfjähriger", "5-9"),
+        ("thirty or forty", None),
     ],
 )
 def test_bands_of_five_years(text: str, out: str | None) -> None:

@@ -83,6 +83,7 @@ def test_accents_ordinals_and_short_forms_of_months_are_read(text: str, day: dat
         ("05/2024", Parsed(2024, 5)),
         ("2024-05", Parsed(2024, 5)),
         ("mayo de 2024", Parsed(2024, 5)),
+        ("12/63", Parsed(1963, 12)),
         ("2024", Parsed(2024)),
         ("Q3 2024", Parsed(2024)),
         ("May 17th", Parsed(None, 5, 17)),
@@ -124,6 +125,7 @@ def test_two_digits_have_no_century_without_a_clock() -> None:
     assert parse("17/05/24", Reading("pt")) == Parsed(None, 5, 17, untold=True)
     assert parse("17-May-24") == Parsed(None, 5, 17, untold=True)
     assert years("17/05/24") is None
+    assert years("12/63") is None
     assert years("17/05/24 to 2025") is None
 
 

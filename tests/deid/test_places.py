@@ -33,6 +33,8 @@ def test_a_value_that_carries_its_state_gives_it(text: str, state: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "LA",
+        "City Hospital, LA",
         "Boston",
         "New York",
         "São Paulo",
