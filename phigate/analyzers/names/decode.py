@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from phigate.analyzers.names.features import LABELS
-from phigate.analyzers.names.lexicon import CALENDAR, GIVEN, MEDICAL, NAME
+from phigate.analyzers.names.lexicon import CALENDAR, GIVEN, MEDICAL, NAME, PARTICLE, RARE
 from phigate.analyzers.names.tagger import Floats
 from phigate.analyzers.names.titles import NameSpan
-from phigate.analyzers.names.words import LOWER, SIGN, UPPER, Words
+from phigate.analyzers.names.words import LOWER, SIGN, Words
 from phigate.finding import EntityType
 
 _TYPES: Final = (
@@ -26,7 +26,8 @@ _TYPES: Final = (
 )
 PERSON: Final = 1 + LABELS.index("PERSON")
 _SURE: Final = 0.9
-_NEEDS_DIGIT: Final = frozenset({EntityType.DATE, EntityType.UNIQUE_ID, EntityType.PHONE})
+_VERY_SURE: Final = 0.97
+_DIGITS: Final = {EntityType.DATE: 1, EntityType.UNIQUE_ID: 5, EntityType.PHONE: 7}  # the fewest that mean anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
             first, last = _trim(words, first, last, entity_type)
             if last < first:
                 continue
-            if entity_type in _NEEDS_DIGIT and not any(words.folded[k][0].isdigit() for k in range(first, last + 1)):
+            digits = sum(len(words.folded[k]) for k in range(first, last + 1) if words.folded[k][0].isdigit())
+            if digits < _DIGITS.get(entity_type, 0):
                 continue
             yield NameSpan(first, last, entity_type, float(column[first : last + 1].max()), "tagger")
 
@@ -72,11 +74,13 @@ def _may_open(words: Words, index: int, entity_type: EntityType, chance: float) 
         return False
     if case == LOWER and words.uses_capitals:
         # In a text with capitals a name without one is a slip: only a known name, and only with good reason.
-        return bool(flags & NAME) and chance >= _SURE and not words.is_common(index)
+        known = bool(flags & NAME) and not flags & RARE
+        return known and chance >= _VERY_SURE and not words.is_common(index)
     if words.is_grammar(index):
         return chance >= _SURE and case != LOWER
-    abbreviation = case == UPPER and len(words.folded[index]) <= 5 and not flags & NAME and words.uses_capitals
-    return chance >= _SURE or not (abbreviation or words.is_common(index))
+    if words.is_abbreviation(index):
+        return False
+    return chance >= _SURE or not words.is_common(index)
 
 
 def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple[int, int]:
@@ -91,6 +95,16 @@ def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple
     while last >= first and words.cases[last] == SIGN and not words.folded[last][0].isdigit():
         last -= 1
     if entity_type is EntityType.PERSON:
-        while first <= last and words.cases[first] == SIGN:
+        while first <= last and _is_edge(words, first):
             first += 1
+        while last >= first and _is_edge(words, last):
+            last -= 1
     return first, last
+
+
+def _is_edge(words: Words, index: int) -> bool:
+    """Whether a token may stand inside a name but neither begin nor end one."""
+    if words.cases[index] == SIGN:
+        return True
+    lower = words.cases[index] == LOWER
+    return lower and (words.is_grammar(index) or bool(words.flags[index] & PARTICLE and words.uses_capitals))

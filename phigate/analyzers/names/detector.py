@@ -6,13 +6,13 @@ from importlib.resources import files
 
 from phigate.analyzers.layers import View
 from phigate.analyzers.names.decode import BALANCED, RECALL, tagged
-from phigate.analyzers.names.gazetteer import find_listed
+from phigate.analyzers.names.gazetteer import find_listed, is_eponym
 from phigate.analyzers.names.lexicon import load
 from phigate.analyzers.names.merge import merge
 from phigate.analyzers.names.tagger import Tagger
-from phigate.analyzers.names.titles import find_titled
-from phigate.analyzers.names.words import WordReader
-from phigate.finding import Finding
+from phigate.analyzers.names.titles import NameSpan, find_titled
+from phigate.analyzers.names.words import WordReader, Words
+from phigate.finding import EntityType, Finding
 
 
 class NameDetector:
@@ -38,8 +38,12 @@ class NameDetector:
         spans = [*find_titled(words, self._lexicon), *find_listed(words, self._lexicon)]
         chances = self._tagger.chances(words) if self._tagger else None
         if chances is not None:
-            spans += tagged(words, chances, RECALL if recall else BALANCED)
+            found = tagged(words, chances, RECALL if recall else BALANCED)
+            spans += [span for span in found if not self._is_eponym(words, span)]
         return merge(words, spans, chances, recall=recall)
+
+    def _is_eponym(self, words: Words, span: NameSpan) -> bool:
+        return span.entity_type is EntityType.PERSON and is_eponym(words, self._lexicon, span.first, span.last)
 
 
 def shipped_weights() -> bytes | None:

@@ -102,19 +102,19 @@ def _next_in_chain(words: Words, index: int) -> int | None:
 
 
 def _kind(words: Words, index: int) -> int:
-    case, flags = words.cases[index], words.flags[index]
+    case, flags, length = words.cases[index], words.flags[index], len(words.folded[index])
     if case in {SIGN, LOWER} or (flags & PARTICLE and not flags & NAME):
         return JOIN
     if case == LETTER:
         return INITIAL
-    if flags & (BRAND | CALENDAR | MEDICAL) and not flags & GIVEN:
+    nobody = flags & (BRAND | CALENDAR | MEDICAL) and not flags & GIVEN
+    if nobody or words.is_abbreviation(index) or words.is_grammar(index):
         return ORDINARY
     common = words.is_common(index)
     if not flags & NAME:
-        return ORDINARY if common or len(words.folded[index]) < 3 else UNKNOWN
-    if common or flags & (RARE | EPONYM | CALENDAR | MEDICAL) or len(words.folded[index]) < 3:
-        return WEAK
-    return WEAK if flags & PLACE and not flags & GIVEN else STRONG
+        return ORDINARY if common or length < 3 else UNKNOWN
+    doubtful = common or flags & (RARE | EPONYM | CALENDAR | MEDICAL) or length < 3
+    return WEAK if doubtful or (flags & PLACE and not flags & GIVEN) else STRONG
 
 
 def _parts(words: Words, chain: list[int]) -> Iterator[list[_Item]]:
@@ -140,7 +140,7 @@ def _person(words: Words, lexicon: Lexicon, part: list[_Item]) -> Iterator[NameS
     first = _reach_left(words, part, first)
     last = _reach_right(part, last)
     items = [item for item in part[first : last + 1] if item.kind != JOIN]
-    if _is_eponym(words, lexicon, part[first].index, part[last].index):
+    if is_eponym(words, lexicon, part[first].index, part[last].index):
         return
     score = _score(words, items)
     if score:
@@ -194,7 +194,7 @@ def _score(words: Words, items: list[_Item]) -> float:
     return 0.3 if len(weak) > 1 else 0.2
 
 
-def _is_eponym(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
+def is_eponym(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
     """Whether the name belongs to a disease, a sign, a scale or a device."""
     flags = [words.flags[k] for k in range(first, last + 1) if words.cases[k] not in {SIGN, LETTER}]
     after = last + 1

@@ -20,7 +20,7 @@ _PEOPLE: Final = frozenset({EntityType.PERSON, EntityType.RELATIVE_NAME, EntityT
 _BAR: Final = 0.4  # without a tagger
 _BAR_RECALL: Final = 0.2
 # Score of the gazetteer -> chance of the tagger that it needs, the surest first.
-_NEEDED: Final = ((0.75, 0.0), (0.5, 0.04), (0.4, 0.1), (0.3, 0.2), (0.2, 0.35))
+_NEEDED: Final = ((0.75, 0.0), (0.5, 0.04), (0.4, 0.15), (0.3, 0.3), (0.2, 0.5))
 
 
 def merge(words: Words, spans: Sequence[NameSpan], chances: Floats | None, *, recall: bool) -> list[Finding]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from phigate.analyzers.names.lexicon import ANNOUNCES, CALENDAR, NAME, PARTICLE, RARE, SUFFIX, Lexicon
+from phigate.analyzers.names.lexicon import ANNOUNCES, CALENDAR, MEDICAL, NAME, PARTICLE, RARE, SUFFIX, Lexicon
 from phigate.analyzers.names.words import LETTER, LOWER, MIXED, SIGN, TITLE, UPPER, Words
 from phigate.finding import EntityType
 
@@ -23,6 +23,7 @@ _ROLES: Final = {
 }
 # Short titles that are also words or abbreviations: they need a full stop after them or a capital at their start.
 _SHORT: Final = frozenset({"m", "d", "fr", "hr", "pr", "np", "ca", "oa", "pt", "ft", "tec", "due", "pac", "pat", "man"})
+_LONGEST_SHORTENED: Final = 5
 _MOST_TOKENS: Final = 9  # of a name after a title, marks included
 _LABEL_ENDS: Final = frozenset({":", "=", "|", "\t"})
 
@@ -66,7 +67,8 @@ def find_titled(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
 
 def _after_title(words: Words, index: int, size: int, role: EntityType) -> NameSpan | None:
     last = index + size - 1
-    stopped = _sign(words, last + 1) == "."
+    # "physician." ends a sentence, "Dr." does not.
+    stopped = _sign(words, last + 1) == "." and len(words.folded[last]) <= _LONGEST_SHORTENED
     short = words.folded[index] in _SHORT
     if short and not stopped and words.cases[index] == LOWER:
         return None
@@ -146,6 +148,7 @@ def _name_from(
     while index < len(words) and index - first < _MOST_TOKENS:
         if index > first and not words.joined(index - 1):
             break
+        lower = lower and (last < 0 or words.cases[last] == LOWER)  # "Ms K said": lower case goes on only as it began
         kind = _part(words, index, lower=lower, opening=words_read == 0)
         if kind == "word":
             last, words_read = index, words_read + 1
@@ -176,7 +179,8 @@ def _part(words: Words, index: int, *, lower: bool, opening: bool) -> str:
         return "end"
     if case in _CAPITAL:
         # A capital on an ordinary word opens no name, and ends one that has begun.
-        return "end" if words.is_common(index) and not flags & (NAME | SUFFIX) else "word"
+        ordinary = words.is_common(index) and not flags & (NAME | SUFFIX)
+        return "end" if ordinary or words.is_grammar(index) or (flags & MEDICAL and not flags & NAME) else "word"
     return "word" if lower and _lower_word(words, index, opening=opening) else "end"
 
 

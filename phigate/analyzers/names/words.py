@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from phigate.analyzers.names.lexicon import DRUG_ENDING, GRAMMAR_SHIFT, MEDICAL, NAME, Lexicon, Phrase, language_bits
+from phigate.analyzers.names.lexicon import (
+    DRUG_ENDING,
+    GRAMMAR_SHIFT,
+    MEDICAL,
+    NAME,
+    RARE,
+    Lexicon,
+    Phrase,
+    language_bits,
+)
 from phigate.analyzers.names.tokens import Tokens, fold, tokenize
 
 LOWER: Final = 0
@@ -17,6 +26,7 @@ SIGN: Final = 4  # no letter: digits and punctuation
 LETTER: Final = 5  # one capital letter: an initial, or an article
 
 # Words, never lines; forgotten together when the table is full, so that it cannot grow with the traffic.
+_SENTENCES: Final = 3  # from so many on their first letters tell the habit of a text
 _CACHE_WORDS: Final = 60_000
 
 
@@ -30,7 +40,7 @@ class Words:
     cases: list[int]
     common: list[int]  # language bits in which the word is an ordinary one
     bits: int  # the languages this text may be in
-    uses_capitals: bool  # a word in 25 or more begins with one, and there is lower case beside
+    uses_capitals: bool  # sentences begin with one, or words inside them do, beside words in lower case
 
     def __len__(self) -> int:
         return len(self.folded)
@@ -53,6 +63,12 @@ class Words:
     def is_grammar(self, index: int) -> bool:
         """Whether the word is one of grammar (the, der, will): never a name in lower case."""
         return bool(self.common[index] >> GRAMMAR_SHIFT & self.bits)
+
+    def is_abbreviation(self, index: int) -> bool:
+        """Whether the token is a short word in capitals that no list of names vouches for, in a text with lower case."""
+        if self.cases[index] != UPPER or len(self.folded[index]) > 5 or not self.uses_capitals:
+            return False
+        return not self.flags[index] & NAME or bool(self.flags[index] & RARE) or len(self.folded[index]) < 3
 
     def starts_sentence(self, index: int) -> bool:
         """Whether the token opens a line or a sentence, where a capital says nothing."""
@@ -103,8 +119,7 @@ class WordReader:
             known[word] = self.look_up(word)
         facts = [known[word] for word in tokens.words]
         folded, flags, cases, common = (list(column) for column in zip(*facts, strict=True)) if facts else ([],) * 4
-        lower, titled = cases.count(LOWER), cases.count(TITLE) + cases.count(MIXED)
-        return Words(tokens, folded, flags, cases, common, language_bits(lang), titled * 25 > lower > 0)
+        return Words(tokens, folded, flags, cases, common, language_bits(lang), _uses_capitals(folded, cases))
 
     def look_up(self, word: str) -> tuple[str, int, int, int]:
         """Return folded form, flags, case and common bits of one word."""
@@ -113,3 +128,14 @@ class WordReader:
         if not flags & (NAME | MEDICAL) and len(folded) > 6 and DRUG_ENDING.search(folded):
             flags |= MEDICAL
         return folded, flags, case_of(word), self._lexicon.common.get(folded, 0)
+
+
+def _uses_capitals(folded: list[str], cases: list[int]) -> bool:
+    """Whether a missing capital says something. One at the very beginning does not: telephones put it there."""
+    lower, titled = cases.count(LOWER), cases.count(TITLE) + cases.count(MIXED)
+    opening = [case for sign, case in zip(folded, cases[1:], strict=False) if sign in {".", "?", "!"} and case != SIGN]
+    begun = sum(case != LOWER for case in opening)
+    if len(opening) >= _SENTENCES and begun * 2 >= len(opening):
+        return True
+    inside = titled - begun - (cases[:1] in ([TITLE], [MIXED]))
+    return inside * 40 > lower > 0
