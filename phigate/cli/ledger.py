@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phigate.cli.ledger_care import doctor, hammer, recover
+from phigate.cli.ledger_scope import scope
 from phigate.errors import PhigateError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def prove(
     from phigate.store.evidence import introduction, prove
 
     files: dict[str, bytes] = {}
-    with _source(context, database, config, origin) as source:
+    with open_source(context, database, config, origin) as source:
         for each in (index, introduction(source, index)):
             if each is not None:
                 proven = prove(source, each)
@@ -133,7 +134,7 @@ def export(
     from phigate.store.evidence import write_export
     from phigate.tlog.errors import IncompleteError
 
-    with _source(context, database, config, origin) as source, _progress("writing", quiet=as_json) as progress:
+    with open_source(context, database, config, origin) as source, _progress("writing", quiet=as_json) as progress:
         note = source.newest_checkpoint()
         if note is None:
             raise IncompleteError("expected a signed checkpoint, found none yet")
@@ -169,8 +170,8 @@ def show(
 ) -> None:
     """Show entries. What is shown is not verified; `verify` does that."""
     shown = 0
-    with _source(context, database, config, origin) as source:
-        for index, fields in _entries(source, start):
+    with open_source(context, database, config, origin) as source:
+        for index, fields in entries_of(source, start):
             if shown >= count:
                 break
             if (rid and fields.get("rid") != rid) or (kind and fields.get("kind") != kind):
@@ -198,11 +199,11 @@ def tail(
     as_json: bool,
 ) -> None:
     """Show the newest entries, and those that follow."""
-    with _source(context, database, config, origin) as source:
+    with open_source(context, database, config, origin) as source:
         at = max(0, source.size - count)
     while True:
-        with _source(context, database, config, origin) as source:
-            for index, fields in _entries(source, at):
+        with open_source(context, database, config, origin) as source:
+            for index, fields in entries_of(source, at):
                 click.echo(json.dumps({"idx": index, **fields}) if as_json else _line(index, fields))
                 at = index + 1
         if not follow:
@@ -210,7 +211,8 @@ def tail(
         time.sleep(0.5)
 
 
-def _entries(source: DatabaseSource, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
+def entries_of(source: DatabaseSource, start: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield index and fields of the entries from an index on, unverified."""
     from phigate.tlog.record import parse_entry
 
     for at in range(start, source.size, 512):
@@ -246,14 +248,14 @@ def _line(index: int, fields: dict[str, Any]) -> str:
 def _any_source(context: click.Context, place: str | None, config: Path, origin: str | None) -> Iterator[Source]:
     """Open a database, or an export in a folder or an archive."""
     if place is None or "://" in place or not Path(place).exists():
-        with _source(context, place, config, origin) as source:
+        with open_source(context, place, config, origin) as source:
             yield source
         return
-    from phigate.cli.verify_sources import open_source
+    from phigate.cli import verify_sources
     from phigate.tlog.errors import TlogError
 
     try:
-        with open_source(Path(place), origin=origin) as found:
+        with verify_sources.open_source(Path(place), origin=origin) as found:
             yield found
     except TlogError as error:
         click.echo(f"error: {error}", err=True)
@@ -261,7 +263,9 @@ def _any_source(context: click.Context, place: str | None, config: Path, origin:
 
 
 @contextmanager
-def _source(context: click.Context, database: str | None, config: Path, origin: str | None) -> Iterator[DatabaseSource]:
+def open_source(
+    context: click.Context, database: str | None, config: Path, origin: str | None
+) -> Iterator[DatabaseSource]:
     """Open what the command line names. Usage errors end with 64, a log that cannot be read with 2."""
     from phigate.store.source import DatabaseSource
     from phigate.tlog.errors import TlogError
@@ -300,5 +304,5 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Progress | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-for _command in (doctor, hammer, recover):
+for _command in (doctor, hammer, recover, scope):
     ledger.add_command(_command)

@@ -13,11 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from logging import CRITICAL, ERROR
 from typing import Final, Self
 
 from phigate.audit.record import Draft, Kind, Receipt
 from phigate.audit.schema import check
 from phigate.errors import PhigateError, UnavailableError
+from phigate.logs import Event, emit
 from phigate.store.duties import Duties
 from phigate.store.sealing import Item
 from phigate.store.writer import Done, Writer
@@ -69,6 +71,7 @@ class StoreLedger:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._trouble: str | None = "the ledger has not started"
+        self._said = ""
 
     # -- the port ----------------------------------------------------------------------------------------------
 
@@ -197,7 +200,17 @@ class StoreLedger:
             waiters = {item.eid: waiter for item, waiter in batch}
             _deliver(self.writer.write([item for item, _ in batch]), waiters)
         self._duties.run(queued=len(self._queue))
+        self._say_what_changed()
         return bool(batch) or not self._stopping
+
+    def _say_what_changed(self) -> None:
+        """Log the first moment of trouble, once each time: a fork is for people, an outage passes."""
+        trouble = "fork" if self.writer.broken is not None else "down" if self.writer.down is not None else ""
+        if trouble and trouble != self._said:
+            fork = trouble == "fork"
+            event, level = (Event.FORK_SUSPECTED, CRITICAL) if fork else (Event.LEDGER_FAILED, ERROR)
+            emit(event, level=level, origin=self.writer.sealer.origin, size=self.size())
+        self._said = trouble
 
     def _take(self) -> list[tuple[Item, _Waiter]]:
         with self._wake:

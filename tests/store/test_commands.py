@@ -192,3 +192,20 @@ def test_a_key_needs_the_name_of_an_app(tmp_path: Path) -> None:
     result = run("create", "--app", "Maria da Silva", "--config", config, group=keys)
     assert result.exit_code == 1
     assert "Maria" not in result.output
+
+
+async def test_scope_counts_what_left_and_proves_the_ends(log: Path, tmp_path: Path) -> None:
+    said = json.loads(run("scope", log, "--destination", "eu-cloud", "--types", "MRN", "--json").output)
+    assert (said["requests"], said["without_outcome"], said["first"], said["last"]) == (601, 600, 2, 603)
+    shown = run("scope", log, "--form", "raw,scrubbed", "--group-by", "app,destination", "--proofs", tmp_path / "p")
+    assert shown.exit_code == 0, shown.output
+    assert "601  triage  eu-cloud" in shown.output
+    assert "what no recognizer found is in no entry" in shown.output
+    assert sorted(path.name for path in (tmp_path / "p").iterdir()) == [
+        "2.entry",
+        "2.tlog-proof",
+        "603.entry",
+        "603.tlog-proof",
+    ]
+    assert "0 requests left" in run("scope", log, "--destination", "us-cloud", "--proofs", tmp_path / "q").output
+    assert run("scope", log, "--group-by", "patient").exit_code == 2

@@ -56,6 +56,11 @@ def records(folder: Path) -> list[Record]:
         return [parse_entry(bytes(row.entry)) for row in source.rows(0, source.size)]
 
 
+def signed_size(folder: Path) -> int:
+    with DatabaseSource(f"sqlite:///{folder}/ledger.db") as source:
+        return source.signed_size
+
+
 def assert_verified(folder: Path) -> Report:
     report = checked(folder)
     assert report.verdict is Verdict.VERIFIED, report.to_text()
@@ -334,8 +339,7 @@ async def test_heartbeats_make_silence_evidence_and_checkpoints_follow_commits(t
     rhythm = Rhythm(checkpoint_s=0.05, heartbeat_s=0.1, reconcile_s=0.1)
     async with a_ledger(tmp_path, rhythm=rhythm) as ledger:
         receipt = await ledger.append(an_intent())
-        with DatabaseSource(f"sqlite:///{tmp_path}/ledger.db") as source:
-            await until(lambda: any(size >= receipt.size for size, _ in source.checkpoints()))
+        await until(lambda: signed_size(tmp_path) >= receipt.size)
         await until(lambda: ledger.size() >= receipt.size + 2)
     beats = [r for r in records(tmp_path) if r.kind == "heartbeat"]
     assert len(beats) >= 2
@@ -402,7 +406,7 @@ async def test_a_log_cut_back_consistently_is_not_continued_past_its_checkpoint(
         await a_ledger(tmp_path).start()
 
 
-async def test_a_replica_that_sees_its_log_rolled_back_stops(tmp_path: Path) -> None:
+async def test_a_replica_that_sees_its_log_rolled_back_stops(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with a_ledger(tmp_path, limits=QUICK) as ledger:
         await ledger.append(an_intent())
         early = ledger.writer.head
@@ -419,6 +423,9 @@ async def test_a_replica_that_sees_its_log_rolled_back_stops(tmp_path: Path) -> 
                 await ledger.append(an_intent())
             assert caught.value.code == "ledger_unavailable"
         assert str(ledger.ready()).startswith("fork suspected: ")
+    assert [m for m in caplog.messages if "fork_suspected" in m] == [
+        f'{{"event":"fork_suspected","origin":"{ORIGIN}","size":4}}'
+    ]
 
 
 async def test_a_replica_that_sees_another_history_stops(tmp_path: Path) -> None:

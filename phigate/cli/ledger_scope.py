@@ -1,0 +1,77 @@
+"""``phigate ledger scope``: what left, to whom, under which rules; with the proofs for whoever must be told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+GROUPS = ("tenant", "app", "day", "purpose", "mode", "destination", "form", "model", "recipient", "country", "policy")
+
+
+def _words(_: click.Context, parameter: click.Parameter, value: str) -> frozenset[str]:
+    del parameter
+    return frozenset(word for word in value.split(",") if word)
+
+
+@click.command()
+@click.argument("database", required=False)
+@click.option("--origin", help="Which log, where the database holds several.")
+@click.option("--config", type=click.Path(path_type=Path), default=Path("phigate.yaml"), show_default=True)
+@click.option("--from", "start", default="", help="RFC 3339 UTC time or date, inclusive.")
+@click.option("--to", "end", default="", help="RFC 3339 UTC time or date, exclusive.")
+@click.option("--destination", default="", callback=_words, help="Ids, with commas.")
+@click.option("--types", default="", callback=_words, help="Entity types, with commas; any of them.")
+@click.option("--form", default="", callback=_words, help="raw, scrubbed.")
+@click.option("--regime", default="", callback=_words, help="Ids of regimes.")
+@click.option("--detector", default="", help="Part of the name of a detector build that is known to be bad.")
+@click.option("--group-by", default="tenant,app,day", show_default=True, help=f"Of {', '.join(GROUPS)}.")
+@click.option("--proofs", type=click.Path(path_type=Path), help="Folder for the first and last entry and their proofs.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def scope(
+    context: click.Context,
+    database: str | None,
+    *,
+    origin: str | None,
+    config: Path,
+    start: str,
+    end: str,
+    destination: frozenset[str],
+    types: frozenset[str],
+    form: frozenset[str],
+    regime: frozenset[str],
+    detector: str,
+    group_by: str,
+    proofs: Path | None,
+    as_json: bool,
+) -> None:
+    """Count the requests that left and match, by group, with their findings, rules, policies and provider ids."""
+    from phigate.audit.scope import LIMITS, Question
+    from phigate.audit.scope import scope as ask
+    from phigate.cli.ledger import entries_of, open_source
+    from phigate.store.evidence import prove
+
+    groups = tuple(word for word in group_by.split(",") if word)
+    if not set(groups) <= set(GROUPS):
+        raise click.UsageError(f"expected --group-by of {', '.join(GROUPS)}")
+    question = Question(start, end, destination, types, form, regime, detector, groups)
+    with open_source(context, database, config, origin) as source:
+        answer = ask(entries_of(source, 0), question)
+        for index in sorted({answer.first, answer.last} - {-1}) if proofs else []:
+            proven = prove(source, index)
+            assert proofs is not None
+            proofs.mkdir(parents=True, exist_ok=True)
+            (proofs / f"{index}.entry").write_bytes(proven.entry)
+            (proofs / f"{index}.tlog-proof").write_bytes(proven.proof)
+    if as_json:
+        click.echo(json.dumps(answer.to_json()))
+        return
+    click.echo(f"{answer.requests} requests left, {answer.without_outcome} of them without a known end")
+    click.echo(f"{answer.not_sent} more were recorded and not sent")
+    click.echo(f"subjects: {len(answer.subjects)} known; of {answer.without_subject} requests not known")
+    for names, count in sorted(answer.groups.items()):
+        click.echo(f"{count:>8}  {'  '.join(names)}")
+    click.echo(f"findings: {', '.join(f'{kind} {n}' for kind, n in sorted(answer.types.items())) or 'none'}")
+    click.echo(f"note: {LIMITS}")
