@@ -132,13 +132,25 @@ class Examiner:
     def _languages(self, item: _Seen) -> None:
         text = item.text.text
         item.view = view_of(text)
-        item.lang, foreign = language_of(item.view)
+        item.lang, foreign, lone = self._language(text, item.view)
         if item.text.lang:
             item.lang = item.text.lang
         if foreign:
             item.unread |= {Unread.LANGUAGE}
-        if has_lone_surrogate(text):
+        if lone:
             item.unread |= {Unread.DECODE}
+
+    def _language(self, text: str, view: View) -> tuple[str, bool, bool]:
+        """Return language, whether it is surely foreign, and whether lone surrogates stand in it; texts come back."""
+        if self._cache is None:
+            return (*language_of(view), has_lone_surrogate(text))
+        digest = self._cache.digest(text, "language")
+        known = self._cache.get(digest)
+        if known is None:
+            lang, foreign = language_of(view)
+            known = Local((), lang, foreign=foreign, undecodable=has_lone_surrogate(text))
+            self._cache.put(digest, known)
+        return known.lang, known.foreign, known.undecodable
 
     def _local(self, item: _Seen, budget: Budget, *, recall: bool) -> None:
         assert item.view is not None

@@ -80,9 +80,11 @@ class Memory:
 
     names: dict[str, EntityType] = field(default_factory=dict)  # folded word -> type
     values: dict[str, EntityType] = field(default_factory=dict)  # letters and digits of an identifier -> type
+    _words: frozenset[str] | None = None
 
     def learn(self, view: View, findings: Iterable[Finding]) -> None:
         """Take in the sure findings of one part, offsets into its shadow."""
+        self._words = None
         for finding in findings:
             if finding.score < _SURE:
                 continue
@@ -107,11 +109,16 @@ class Memory:
         """Return further mentions in one part, offsets into its shadow. ``common`` words count in capitals only."""
         if not self.names and not self.values:
             return []
+        wanted = self._wanted()
+        if wanted.isdisjoint(view.words):
+            return []
         found: list[Finding] = []
         covered = sorted((f.start, f.end) for f in known)
         names, values = self.names, self.values
         lengths = {len(v) for v in values}
         for n, word in enumerate(view.words):
+            if word not in wanted:
+                continue
             kind = names.get(word)
             if kind is None and word.endswith("s") and view.shadow[view.starts[n]].isupper():
                 kind = names.get(word[:-1]) if len(word) > 4 else None  # Smiths, Meiers: a genitive without apostrophe
@@ -124,6 +131,16 @@ class Memory:
                 if end is not None:
                     found.append(Finding(view.starts[n], view.ends[end[0]], end[1], _SCORE, "memory:value"))
         return [f for f in found if not _inside(f, covered)]
+
+    def _wanted(self) -> frozenset[str]:
+        """Return every word at which a mention may begin: names, their genitives, and beginnings of values.
+
+        Nearly every word of a part is none of these; the test costs one look-up.
+        """
+        if self._words is None:
+            beginnings = (value[:end] for value in self.values for end in range(1, len(value) + 1))
+            self._words = frozenset((*self.names, *(f"{name}s" for name in self.names), *beginnings))
+        return self._words
 
     def _value_at(self, view: View, n: int, lengths: set[int]) -> tuple[int, EntityType] | None:
         joined = ""
