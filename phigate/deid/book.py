@@ -27,9 +27,9 @@ _FARTHEST_DAYS: Final = 1826
 _UNKNOWN: Final = "UNKNOWN"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Entry:
-    """One value: its first surface, its strictest type and operator, and what stands in its place."""
+    """One value: its first surface, its strictest type and operator, and what stands in its place. Never shown."""
 
     value: Value
     surface: str

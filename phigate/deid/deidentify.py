@@ -47,7 +47,7 @@ class Scrubbed:
 UNCHANGED = Scrubbed({}, {}, {}, SurrogateMap(), {}, (), ())
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Plan:
     """What will be done to one part. ``keys`` are the book's keys of its regions, in the same order."""
 

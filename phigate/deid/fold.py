@@ -98,9 +98,9 @@ def number_form(folded: str) -> str | None:
     return bare
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Value:
-    """One surface, read once: its folded form, and its form without separators where it has one."""
+    """One surface, read once: its folded form, and its form without separators where it has one. Never shown."""
 
     folded: str
     bare: str | None

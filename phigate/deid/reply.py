@@ -22,7 +22,7 @@ from phigate.wire.reply import Channel
 _FEWEST: Final = 200  # characters: below, a sentence waits for the next one
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RestoredReply:
     """A reply as the app gets it: what the model wrote, tokens in place, to be scanned, and what the app is shown."""
 
@@ -91,7 +91,7 @@ def _drop_logprobs(choice: dict[str, Any], surrogates: SurrogateMap) -> bool:
     return True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class _Flow:
     """One channel of a stream: its restorer, what the model wrote that nobody scanned yet, and what was shown."""
 

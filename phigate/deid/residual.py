@@ -7,6 +7,7 @@ decoded parts and in the serialised bytes. Dirty: `redact_more`, scan once more,
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -136,6 +137,10 @@ _API_WORDS: Final = fold(
 )
 
 
+# What operators write into a body. Only what was issued is taken out, so the pattern decides nothing.
+_WRITTEN: Final = re.compile(r"\[\[[A-Z_0-9]+(?:\.\d+)?(?:[+-]\d+d)?\]\]|" + re.escape(REDACTED))
+
+
 def _in_body(body: bytes, scrubbed: Scrubbed, decision: Decision) -> int:
     """Count the values that stand in the serialised bytes. Tokens and model names are taken out of them first.
 
@@ -147,9 +152,8 @@ def _in_body(body: bytes, scrubbed: Scrubbed, decision: Decision) -> int:
     index = ValueIndex([value for value in told if value.key not in known], inside=True)
     if not index:
         return 0
-    text = body.decode("utf-8", "replace")
-    for token in (*(item.token for item in scrubbed.surrogates.issued), REDACTED):
-        text = text.replace(token, "\0")
+    tokens = {REDACTED, *(item.token for item in scrubbed.surrogates.issued)}
+    text = _WRITTEN.sub(lambda match: "\0" if match[0] in tokens else match[0], body.decode("utf-8", "replace"))
     for candidate in decision.candidates:
         text = text.replace(f'"{candidate.model}"', "\0")
     return len(in_serialised(text, index))

@@ -34,7 +34,7 @@ class Issued:
     number: PHIText | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # no slots: its look-up tables are made when a reply first needs them
 class SurrogateMap:
     """All tokens of one exchange. ``reserved`` are the (word, number) pairs that stood in the request as literals."""
 

@@ -42,7 +42,7 @@ class Channel:
         return "/".join(("", "choices", str(self.choice), "message", *(_escape(str(step)) for step in self.path)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Slot:
     """One string in a parsed reply, and the place to put another."""
 

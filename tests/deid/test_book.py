@@ -136,6 +136,13 @@ def test_a_number_is_remembered_unless_it_stood_as_a_string_too(strung: bool, nu
     assert (issued.number.reveal() if issued.number else None) == number
 
 
+def test_entries_never_show_what_they_hold() -> None:
+    book = Book(TODAY)
+    key = book.add("Maria Souza", _region(T.PERSON, Op.TOKEN), "pt")
+    assert "aria" not in repr(book[key])
+    assert "aria" not in repr(book[key].value)
+
+
 def test_a_type_outside_the_table_is_called_unknown() -> None:
     assert _tokens(("Ana", "ZZ_NEW")) == ["[[UNKNOWN_1]]"]  # type: ignore[arg-type]
 

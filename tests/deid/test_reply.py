@@ -134,6 +134,10 @@ def test_tokens_in_urls_are_withheld_but_for_signed_hosts() -> None:
     assert restored.counts["lost"] == 2
 
 
+def test_a_restored_reply_never_shows_itself() -> None:
+    assert "Rui" not in repr(restore_reply(_reply({"content": "[[PERSON_2]]"}), MAP))
+
+
 def test_a_reply_that_is_no_json_is_an_error() -> None:
     with pytest.raises(BadReplyError):
         restore_reply(b"<html>", MAP)

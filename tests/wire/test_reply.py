@@ -134,6 +134,11 @@ def test_a_string_put_in_place_is_written() -> None:
     assert message["role"] == "assistant"
 
 
+def test_a_slot_never_shows_its_text() -> None:
+    slots = reply.slots(0, {"message": {"content": "Maria Souza"}}, member="message")
+    assert "Maria" not in repr(slots)
+
+
 def test_what_utf8_cannot_hold_stays_an_escape() -> None:
     assert reply.serialise({"a": "é\ud800"}) == b'{"a":"\\u00e9\\ud800"}'
     assert reply.serialise({"a": "é"}) == '{"a":"é"}'.encode()
