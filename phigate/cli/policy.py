@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,19 +226,25 @@ def explain(folder: Path, *, as_json: bool, **options: Any) -> None:
         bundle = read_bundle(folder)
         told_of = told(bundle, facts_for(bundle, clock(options.pop("at"), bundle), options))
     if as_json:
-        write_json(_explained(asdict(told_of)))
+        write_json(_plain(told_of))
     else:
         show_explanation(console(), told_of)
 
 
-def _explained(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an explanation for programs, without the tables that every decision of the bundle shares."""
-    decision = value["decision"]
-    kept = {k: v for k, v in decision.items() if k not in {"thresholds", "operators"}}
-    kept["forms"] = {name: form.name.lower() for name, form in decision["forms"].items()}
-    kept["candidates"] = [{**c, "form": c["form"].name.lower()} for c in decision["candidates"]]
-    kept["holds"] = sorted(decision["holds"])
-    return {**value, "decision": kept}
+_SHARED = frozenset({"thresholds", "operators"})  # tables that every decision of the bundle shares
+
+
+def _plain(value: Any) -> Any:
+    """Return values of the core as JSON: fields by name, forms as words, sets in order."""
+    if isinstance(value, IntEnum):
+        return value.name.lower()
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _SHARED}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (frozenset, set)):
+        return sorted(_plain(each) for each in value)
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 @policy.command()
@@ -266,7 +273,7 @@ def diff(before: str, after: str, *, every: bool, at: str | None, as_json: bool)
                 "tightened": found.tightened,
                 "looser": found.looser,
                 "loosened": [one.says() for one in found.loosened],
-                "changes": [asdict(change) for change in found.changes],
+                "changes": [_plain(change) for change in found.changes],
             }
         )
     else:

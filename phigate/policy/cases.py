@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from phigate.errors import PhigateError, PolicyFileError
+from phigate.errors import PolicyFileError
 from phigate.finding import EntityType
 from phigate.policy.bundle import EPOCH, App, Bundle, Case, Destination
 from phigate.policy.decide import decide
@@ -79,10 +79,7 @@ def run_one(bundle: Bundle, case: Case, *, transformer: Transformer | None = Non
     asked = frozenset(r.id for name in setting.regimes for r in bundle.regimes[name].rules)
     for unknown in broken - asked:
         raise _wrong(case, f"error_in: unknown rule {unknown!r}; {closest(unknown, asked)}")
-    try:
-        decision = decide(setting.bundle, facts, broken=broken)
-    except PhigateError as error:
-        return Result(case, Outcome.FAILED, (str(error),), asked=asked)
+    decision = decide(setting.bundle, facts, broken=broken)
     problems = tuple(differences(case, setting, decision))
     return Result(
         case, Outcome.FAILED if problems else Outcome.PASSED, problems, frozenset(decision.rules) - broken, asked
