@@ -12,17 +12,22 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 NOTE = (
-    "Patient admitted with progressive dyspnea and bilateral lower limb edema for the past two weeks. Past history of arterial "
-    "hypertension, type 2 diabetes and atrial fibrillation. On examination blood pressure 150/90 mmHg, heart rate 98, oxygen "
-    "saturation 91% on room air, crackles at both bases. Laboratory: hemoglobin 11.2 g/dL, creatinine 1.4 mg/dL, BNP 1250 pg/mL. "
-    "Echocardiogram showed an ejection fraction of 35% with mild mitral regurgitation. Started on furosemide 40 mg IV twice a day and "
-    "carvedilol 6.25 mg. MRN 4471902, seen by Dr. Helena Moreira on 12/05/2023, phone 617-555-0142. Condition improved, weight down "
-    "3.2 kg, discharged home on day 6 with follow-up at the heart failure clinic in two weeks and low sodium diet. "
+    "Patient admitted with progressive dyspnea and bilateral lower limb edema for the past two weeks. Past history of "
+    "arterial hypertension, type 2 diabetes and atrial fibrillation. On examination blood pressure 150/90 mmHg, heart "
+    "rate 98, oxygen saturation 91% on room air, crackles at both bases. Laboratory: hemoglobin 11.2 g/dL, creatinine "
+    "1.4 mg/dL, BNP 1250 pg/mL. Echocardiogram showed an ejection fraction of 35% with mild mitral regurgitation. "
+    "Started on furosemide 40 mg IV twice a day and carvedilol 6.25 mg. MRN 4471902, seen by Dr. Helena Moreira on "
+    "12/05/2023, phone 617-555-0142. Condition improved, weight down 3.2 kg, discharged home on day 6 with follow-up "
+    "at the heart failure clinic in two weeks and low sodium diet. "
 )
-PROMPT = "Summarise for Ana Zorba, 54 years old, MRN 4471902: chest pain for two days, troponin negative, ECG normal. What next for her?  "
+PROMPT = (
+    "Summarise for Ana Zorba, 54 years old, MRN 4471902: chest pain for two days, troponin negative, ECG normal, on "
+    "aspirin and a statin. What next for her?"
+)
 DENSE = (
     "John Quill, MRN 1234567, SSN 123-45-6789, DOB 01/02/1980, 12 Elm Street, Boston, MA 02115, 617-555-0142, q@x.org. "
 )
@@ -35,6 +40,11 @@ def best(call: Callable[[], object], times: int = 3) -> float:
         call()
         found = min(found, time.process_time() - began)
     return found
+
+
+def per_1k(seconds: float, text: str) -> float:
+    """Return milliseconds per 1,000 characters."""
+    return seconds * 1e6 / len(text)
 
 
 def rss_mb() -> float:
@@ -82,36 +92,31 @@ def main() -> None:
         return stock.analyze(text, "en")
 
     print(f"{'text':34s} {'characters':>10s} {'ours ms/1k':>11s} {'stock ms/1k':>12s}")
-    big = "--big" in sys.argv
     texts = {
-        "prompt": PROMPT[:150],
+        "prompt": PROMPT,
         "note": NOTE,
         "note, 4,000 characters": (NOTE * 6)[:4000],
         "dense, 23,000": (DENSE * 250)[:23_000],
         "dense, 94,000": (DENSE * 900)[:94_000],
     }
-    if big:
+    if "--big" in sys.argv:
         texts |= {"notes, 1 MB": NOTE * (1_000_000 // len(NOTE)), "dense, 1 MB": DENSE * (1_000_000 // len(DENSE))}
     for name, text in texts.items():
-        mine = best(lambda text=text: ours(text), 3 if len(text) < 200_000 else 1)  # type: ignore[misc]
-        his = (
-            f"{best(lambda text=text: theirs(text), 1) * 1e6 / len(text):12.2f}"
-            if len(text) < 100_000
-            else "           -"
-        )  # type: ignore[misc]
-        print(f"{name:34s} {len(text):10d} {mine * 1e6 / len(text):11.2f} {his}")
+        mine = best(partial(ours, text), 3 if len(text) < 200_000 else 1)
+        his = f"{per_1k(best(partial(theirs, text), 1), text):12.2f}" if len(text) < 100_000 else "           -"
+        print(f"{name:34s} {len(text):10d} {per_1k(mine, text):11.2f} {his}")
     spent = []
     for _ in range(200):
         start = time.process_time()
         ours((NOTE * 6)[:4000])
         spent.append(time.process_time() - start)
     print(f"4,000 characters, 200 times: p50 {sorted(spent)[100] * 1e3:.1f} ms, p99 {sorted(spent)[197] * 1e3:.1f} ms")
-    print(f"150 characters: {best(lambda: ours(PROMPT[:150]), 20) * 1e3:.2f} ms")
+    print(f"150 characters: {best(lambda: ours(PROMPT), 20) * 1e3:.2f} ms")
     for name, rows in corpora().items():
-        characters = sum(map(len, rows))
-        mine = best(lambda rows=rows: [ours(row) for row in rows], 1)  # type: ignore[misc]
-        his = best(lambda rows=rows: [theirs(row) for row in rows], 1)  # type: ignore[misc]
-        print(f"{name:34s} {characters:10d} {mine * 1e6 / characters:11.2f} {his * 1e6 / characters:12.2f}")
+        whole = "".join(rows)
+        mine = best(partial(list, map(ours, rows)), 1)
+        other = best(partial(list, map(theirs, rows)), 1)
+        print(f"{name:34s} {len(whole):10d} {per_1k(mine, whole):11.2f} {per_1k(other, whole):12.2f}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from phigate.analyzers.context import Surroundings
 from phigate.analyzers.layers import NameFinder, View
 from phigate.analyzers.recognizers.ages import find_ages
 from phigate.analyzers.recognizers.dates import find_dates
+from phigate.analyzers.recognizers.facilities import find_facilities
 from phigate.analyzers.recognizers.generic import find_anchored
 from phigate.analyzers.recognizers.numbers import NumberLayer
 from phigate.analyzers.recognizers.phones import find_phones
@@ -61,6 +62,7 @@ def find_patterns(view: View) -> list[Finding]:
         found += find_dates(view, surroundings)
     found += find_ages(view, surroundings)
     found += find_places(view, surroundings)
+    found += find_facilities(view)
     found = [f for f in found if f.score >= FLOOR]
     view.memo["patterns"] = found
     return found

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -61,14 +62,14 @@ def run(
     """Write what is found, in the order of the input."""
     from phigate.cli.highlight import as_html, as_terminal
 
-    source = file.open(encoding="utf-8", errors="surrogateescape") if file else sys.stdin
-    documents = _documents(source, plain=plain)
     settings = {"knob": knob, "least": least, "rescan": rescan}
-    if highlight == "html":
-        click.echo(as_html((d["text"], f) for d, f in _found(documents, jobs, settings)))
-        return
     size = file.stat().st_size if file else 0
-    with _progress(size) as advance:
+    opened = file.open(encoding="utf-8", errors="surrogateescape") if file else nullcontext(sys.stdin)
+    with opened as source, _progress(size) as advance:
+        documents = _documents(source, plain=plain)
+        if highlight == "html":
+            click.echo(as_html((d["text"], f) for d, f in _found(documents, jobs, settings)))
+            return
         for document, findings in _found(documents, jobs, settings):
             if highlight:
                 click.echo(as_terminal(document["text"], findings))

@@ -158,3 +158,24 @@ def test_addresses_are_put_together() -> None:
     examiner = Examiner(options_of(knob="recall", allow=(), deny={}))
     found = {(text[f.start : f.end], f.entity_type.value) for f in examiner.examine([Text(text)])[0].findings}
     assert {("Korekamp 15", "STREET"), ("47809", "ZIP"), ("Kleinstadt", "CITY")} <= found
+
+
+@pytest.mark.parametrize(
+    ("text", "surface"),
+    [
+        ("seen at Cedar Ridge on May 3, 2020", "Cedar Ridge"),
+        ("treated at Zorb Clinic, stable", "Zorb Clinic"),
+        ("at St. Anne's Hospital", "St. Anne's Hospital"),
+        ("internado no Santa Zita há dois dias", "Santa Zita"),
+        ("ingresado en Vall Zeta", "Vall Zeta"),
+    ],
+)
+def test_a_house_of_care_is_told_by_the_words_around_it(text: str, surface: str) -> None:
+    assert (surface, "ORGANIZATION") in said(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["admitted to ICU", "seen in ER on Monday", "transferred to the ward", "Hospital course was mild"]
+)
+def test_wards_are_no_houses(text: str) -> None:
+    assert not {s for s, k in said(text) if k == "ORGANIZATION"}
