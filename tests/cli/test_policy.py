@@ -67,8 +67,9 @@ def test_check_tells_where_why_and_how(folder: Path) -> None:
 
 def test_check_knows_calibration_languages_and_shadow(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"PERSON": {"en": 0.2}}')
-    found = told("check", str(folder), "--at", "2027-06-01", "--languages", "en", "--calibration", str(tmp_path / "c.json"),
-                 "--shadow", str(folder), "--against", str(folder))  # fmt: skip
+    measured = ("--languages", "en", "--calibration", str(tmp_path / "c.json"))
+    beside = ("--shadow", str(folder), "--against", str(folder))
+    found = told("check", str(folder), "--at", "2027-06-01", *measured, *beside)
     assert {"PG016", "PG061"} <= {finding["code"] for finding in found["findings"]}
 
 
