@@ -35,6 +35,8 @@ _STRICTNESS: Final = {
         )
     )
 }
+_TOKEN: Final = Operator.TOKEN
+_REDACT: Final = Operator.REDACT
 _SAYS_NOTHING: Final = frozenset({Operator.TOKEN, Operator.REDACT, Operator.HASH_KEYED, Operator.SURROGATE})
 _CLASSES: Final = {
     EntityClass.OPERATIONAL: 0,
@@ -90,6 +92,8 @@ def family(region: Region) -> Family:
 
 def informs(region: Region) -> bool:
     """Return whether the region is a quasi-identifier of which something stays."""
+    if region.operator is _TOKEN or region.operator is _REDACT:  # nearly all of them; hashing a member is not free
+        return False
     return region.operator not in _SAYS_NOTHING and family(region) is not Family.ID
 
 

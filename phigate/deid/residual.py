@@ -16,7 +16,7 @@ from typing import Final
 
 from phigate.analysis import Analysis, PartAnalysis
 from phigate.deid.deidentify import Scrubbed
-from phigate.deid.fold import fold, read
+from phigate.deid.fold import Value, fold, read
 from phigate.deid.generalise import REDACTED, unchanged_by
 from phigate.deid.regions import operator_of
 from phigate.deid.search import ValueIndex, in_serialised
@@ -25,6 +25,7 @@ from phigate.phi import PHIText
 from phigate.policy.decision import Decision, Operator
 from phigate.wire.parts import Part, PartKind
 
+_INSIDE: Final = 5  # characters from which a value is searched for within words
 _LONG_NUMBER: Final = 7  # digits: shorter numbers are no parts, and stand in many fields of the API
 
 
@@ -50,13 +51,14 @@ def residual(after: Sequence[Part], second: Analysis, scrubbed: Scrubbed, decisi
 
     Raises `ValueError` when the analysis does not belong to these parts.
     """
-    index = ValueIndex((read(value.reveal()) for value in scrubbed.values), inside=True)
+    values = [read(value.reveal()) for value in scrubbed.values]
+    index = ValueIndex(values, inside=True)
     found: dict[int, tuple[Finding, ...]] = {}
     for part, analysis in zip(after, second.parts, strict=True):
         hits = [*_missed(part, analysis, scrubbed, decision), *_exact(part, index, scrubbed)]
         if hits:
             found[part.index] = tuple(sorted(hits))
-    in_body = 0 if found else _in_body(body, scrubbed, decision)
+    in_body = 0 if found else _in_body(body, values, scrubbed, decision)
     unread = not second.complete
     return Residue(not found and not in_body and not unread, found, in_body, unread, scrubbed.types_left)
 
@@ -126,30 +128,28 @@ class _Cover:
 
 # Words of the API itself, which stand in every body: Max is a name and max_tokens a field. In the parts such a value
 # is searched for like any other.
-_API_WORDS: Final = fold(
-    "additionalProperties allof any anyof array arguments assistant audio auto boolean call choices completion "
-    "content const default description detail developer enum false file format frequency penalty function high "
-    "image url include input integer items json object schema logit bias logprobs low max maximum medium messages "
-    "metadata minimum min minimal modalities model n name none null number output parallel parameters parts pattern "
-    "prediction presence properties reasoning effort required response role seed service tier stop store stream "
-    "options strict string system temperature text title tokens tool tool_calls tools top true type usage user "
-    "users verbosity web search"
+_API_TEXT: Final = (
+    "additionalproperties allof any anyof array arguments assistant audio auto boolean call choices "
+    "completion content const default description detail developer enum false file format frequency penalty "
+    "function high image url include input integer items json object schema logit bias logprobs low max "
+    "maximum medium messages metadata minimum min minimal modalities model n name none null number output "
+    "parallel parameters parts pattern prediction presence properties reasoning effort required response role "
+    "seed service tier stop store stream options strict string system temperature text title tokens tool "
+    "calls tools top true type usage user users verbosity web search"
 )
+_API_WORDS: Final = frozenset(_API_TEXT.split())
 
 
 # What operators write into a body. Only what was issued is taken out, so the pattern decides nothing.
 _WRITTEN: Final = re.compile(r"\[\[[A-Z_0-9]+(?:\.\d+)?(?:[+-]\d+d)?\]\]|" + re.escape(REDACTED))
 
 
-def _in_body(body: bytes, scrubbed: Scrubbed, decision: Decision) -> int:
+def _in_body(body: bytes, values: Sequence[Value], scrubbed: Scrubbed, decision: Decision) -> int:
     """Count the values that stand in the serialised bytes. Tokens and model names are taken out of them first.
 
     Short numbers are left to the parts: `"max_tokens": 4096` is no record number.
     """
-    told = [value for item in scrubbed.values if _tells((value := read(item.reveal())).folded)]
-    words = ValueIndex(told, inside=False)
-    known = {key for _, key in words.spans(_API_WORDS)} if words.present(_API_WORDS) else set()
-    index = ValueIndex([value for value in told if value.key not in known], inside=True)
+    index = ValueIndex([value for value in values if _tells(value.folded)], inside=True)
     if not index:
         return 0
     tokens = {REDACTED, *(item.token for item in scrubbed.surrogates.issued)}
@@ -160,6 +160,9 @@ def _in_body(body: bytes, scrubbed: Scrubbed, decision: Decision) -> int:
 
 
 def _tells(folded: str) -> bool:
+    """Return whether a value may be searched for among the words of the API: Conte is a name, and part of content."""
+    if folded in _API_WORDS or (len(folded) >= _INSIDE and folded in _API_TEXT):
+        return False
     return any(char.isalpha() for char in folded) or sum(char.isdigit() for char in folded) >= _LONG_NUMBER
 
 

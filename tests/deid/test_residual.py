@@ -135,7 +135,8 @@ def test_a_value_in_the_bytes_but_in_no_part_is_dirty_and_stays_so() -> None:
 
 
 def test_words_of_the_api_and_model_names_are_no_finds() -> None:
-    copy = _Copy("Max Content, Claude, 4096 came", found={"Max": T.PERSON, "Claude": T.PERSON, "4096": T.MRN})
+    found = {"Max": T.PERSON, "Conte": T.PERSON, "Claude": T.PERSON, "4096": T.MRN}
+    copy = _Copy("Max, Conte, Claude, 4096 came", found=found)
     copy.decision = decision(
         RULES, candidates=(Candidate("x", "claude-sonnet", DestinationKind.EXTERNAL, Form.SCRUBBED),)
     )
