@@ -70,7 +70,8 @@ def _may_open(words: Words, index: int, entity_type: EntityType, chance: float) 
     if entity_type is not EntityType.PERSON:
         return True
     case, flags = words.cases[index], words.flags[index]
-    if case == SIGN or len(words.folded[index]) < 2 or (flags & (MEDICAL | CALENDAR) and not flags & GIVEN):
+    nobody = flags & (MEDICAL | CALENDAR) and (not flags & GIVEN or flags & RARE)
+    if case == SIGN or len(words.folded[index]) < 2 or nobody:
         return False
     if case == LOWER and words.uses_capitals:
         # In a text with capitals a name without one is a slip: only a known name, and only with good reason.

@@ -107,7 +107,7 @@ def _kind(words: Words, index: int) -> int:
         return JOIN
     if case == LETTER:
         return INITIAL
-    nobody = flags & (BRAND | CALENDAR | MEDICAL) and not flags & GIVEN
+    nobody = flags & (BRAND | CALENDAR | MEDICAL) and (not flags & GIVEN or flags & RARE)
     if nobody or words.is_abbreviation(index) or words.is_grammar(index):
         return ORDINARY
     common = words.is_common(index)

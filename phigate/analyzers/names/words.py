@@ -66,9 +66,14 @@ class Words:
 
     def is_abbreviation(self, index: int) -> bool:
         """Whether the token is a short word in capitals that no list of names vouches for, in a text with lower case."""
-        if self.cases[index] != UPPER or len(self.folded[index]) > 5 or not self.uses_capitals:
+        length, flags = len(self.folded[index]), self.flags[index]
+        if self.cases[index] != UPPER or length > 5 or not self.uses_capitals:
             return False
-        return not self.flags[index] & NAME or bool(self.flags[index] & RARE) or len(self.folded[index]) < 3
+        if not flags & NAME or flags & RARE or length < 3:
+            return True
+        # ANA and ART are tests and names: a neighbour in capitals that is a name decides.
+        beside = [k for k in (index - 1, index + 1) if 0 <= k < len(self) and self.cases[k] == UPPER]
+        return length < 5 and not any(self.flags[k] & NAME and not self.flags[k] & RARE for k in beside)
 
     def starts_sentence(self, index: int) -> bool:
         """Whether the token opens a line or a sentence, where a capital says nothing."""
