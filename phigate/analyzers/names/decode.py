@@ -12,7 +12,7 @@ from phigate.analyzers.names.features import LABELS
 from phigate.analyzers.names.lexicon import CALENDAR, GIVEN, MEDICAL, NAME, PARTICLE, RARE
 from phigate.analyzers.names.tagger import Floats
 from phigate.analyzers.names.titles import NameSpan
-from phigate.analyzers.names.words import LOWER, SIGN, Words
+from phigate.analyzers.names.words import LOWER, SIGN, TITLE, Words
 from phigate.finding import EntityType
 
 _TYPES: Final = (
@@ -25,21 +25,25 @@ _TYPES: Final = (
     EntityType.PHONE,
 )
 PERSON: Final = 1 + LABELS.index("PERSON")
-_SURE: Final = 0.9
-_VERY_SURE: Final = 0.97
+# How sure the tagger must be of a person, by what the lists say of the word.
+_HALF_KNOWN, _UNUSUAL, _UNKNOWN, _FAIRLY_SURE, _SURE, _VERY_SURE, _NEVER = 0.3, 0.45, 0.55, 0.8, 0.9, 0.97, 2.0
 _DIGITS: Final = {EntityType.DATE: 1, EntityType.UNIQUE_ID: 5, EntityType.PHONE: 7}  # the fewest that mean anything
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """The chance from which a token opens a span, by label, and from which a neighbour joins it."""
+    """The chance from which a token opens a span, by label, and from which a neighbour joins it.
+
+    People have bars of their own by word (`_person_bar`), which ``people`` scales.
+    """
 
     opens: tuple[float, ...]
     joins: float
+    people: float
 
 
-BALANCED: Final = Bars(opens=(0.55, 0.6, 0.6, 0.7, 0.7, 0.9, 0.9), joins=0.3)
-RECALL: Final = Bars(opens=(0.3, 0.4, 0.4, 0.5, 0.5, 0.7, 0.7), joins=0.15)
+BALANCED: Final = Bars(opens=(0.3, 0.6, 0.6, 0.7, 0.7, 0.9, 0.9), joins=0.3, people=1.0)
+RECALL: Final = Bars(opens=(0.15, 0.4, 0.4, 0.5, 0.5, 0.7, 0.7), joins=0.15, people=0.5)
 
 
 def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
@@ -48,7 +52,9 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
         column = chances[:, number]
         reached = -1
         for index in np.flatnonzero(column >= opens).tolist():
-            if index <= reached or not _may_open(words, index, entity_type, float(column[index])):
+            if index <= reached:
+                continue
+            if entity_type is EntityType.PERSON and column[index] < bars.people * _person_bar(words, index):
                 continue
             first = last = index
             while first and first - 1 > reached and column[first - 1] >= bars.joins and words.joined(first - 1):
@@ -65,23 +71,23 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
             yield NameSpan(first, last, entity_type, float(column[first : last + 1].max()), "tagger")
 
 
-def _may_open(words: Words, index: int, entity_type: EntityType, chance: float) -> bool:
-    """Whether this token may open a span of people: how sure the tagger must be depends on what the word looks like."""
-    if entity_type is not EntityType.PERSON:
-        return True
+def _person_bar(words: Words, index: int) -> float:
+    """Return how sure the tagger must be that this token opens a name; 2 is never."""
     case, flags = words.cases[index], words.flags[index]
     nobody = flags & (MEDICAL | CALENDAR) and (not flags & GIVEN or flags & RARE)
-    if case == SIGN or len(words.folded[index]) < 2 or nobody:
-        return False
+    if case == SIGN or len(words.folded[index]) < 2 or nobody or words.is_abbreviation(index):
+        return _NEVER
+    known = flags & NAME and not flags & RARE and not words.is_common(index)
     if case == LOWER and words.uses_capitals:
         # In a text with capitals a name without one is a slip: only a known name, and only with good reason.
-        known = bool(flags & NAME) and not flags & RARE
-        return known and chance >= _VERY_SURE and not words.is_common(index)
+        return _VERY_SURE if known else _NEVER
     if words.is_grammar(index):
-        return chance >= _SURE and case != LOWER
-    if words.is_abbreviation(index):
-        return False
-    return chance >= _SURE or not words.is_common(index)
+        return _SURE if case != LOWER else _NEVER
+    if words.is_common(index):
+        return _SURE if case == LOWER or not flags & NAME else _FAIRLY_SURE
+    if known:
+        return _HALF_KNOWN
+    return _UNUSUAL if case == TITLE and not words.starts_sentence(index) else _UNKNOWN
 
 
 def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple[int, int]:
