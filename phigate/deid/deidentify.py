@@ -105,7 +105,7 @@ def _enter(plan: _Plan, added: Sequence[Region], book: Book) -> None:
 def _limit_families(plans: Sequence[_Plan], most: int) -> None:
     """Redact whole families until at most ``most`` of date, age and geography still inform."""
     claims = (region for plan in plans for region in (*plan.regions, *plan.kept))
-    informing = {family(region) for region in claims if informs(region)}
+    informing = {family(claim.entity_type) for claim in claims if informs(claim.operator, claim.entity_type)}
     present = [kind for kind in _GIVES_WAY if kind in informing]
     if surplus := set(present[: max(0, len(present) - most)]):
         for plan in plans:
@@ -114,7 +114,9 @@ def _limit_families(plans: Sequence[_Plan], most: int) -> None:
 
 def _redact_families(plan: _Plan, surplus: set[Family]) -> None:
     claims = [
-        replace(claim, operator=Operator.REDACT) if informs(claim) and family(claim) in surplus else claim
+        replace(claim, operator=Operator.REDACT)
+        if informs(claim.operator, claim.entity_type) and family(claim.entity_type) in surplus
+        else claim
         for claim in (*plan.regions, *plan.kept)
     ]
     plan.regions = merge([claim for claim in claims if claim.operator is not Operator.KEEP])
@@ -158,7 +160,7 @@ def _write(plans: Sequence[_Plan], book: Book, surrogates: SurrogateMap) -> Scru
     edits: dict[int, str] = {}
     written: dict[int, tuple[Span, ...]] = {}
     kept: dict[int, tuple[Span, ...]] = {}
-    done: list[Region] = []  # every region under the type and operator that its value took in the end
+    stood: Counter[str] = Counter()  # how often each value, by its key
     unfit: list[int] = []
     for plan in plans:
         if not plan.regions and not plan.kept:
@@ -170,22 +172,14 @@ def _write(plans: Sequence[_Plan], book: Book, surrogates: SurrogateMap) -> Scru
                 unfit.append(index)
                 continue
             edits[index] = text
-        done += [
-            Region(region.start, region.end, book[key].entity_type, book[key].operator)
-            for region, key in zip(plan.regions, plan.keys, strict=True)
-        ]
+        stood.update(plan.keys)
         written[index], kept[index] = spans, moved(plan.kept, plan.regions, spans)
-    informing = {region.entity_type for region in (*done, *(k for plan in plans for k in plan.kept)) if informs(region)}
-    return Scrubbed(
-        edits, written, kept, surrogates, _counts(done), tuple(unfit), book.hidden(), tuple(sorted(informing))
-    )
-
-
-def _counts(done: Sequence[Region]) -> dict[EntityType, Counter[Operator]]:
     counts: dict[EntityType, Counter[Operator]] = {}
-    for (kind, operator), number in Counter((region.entity_type, region.operator) for region in done).items():
-        counts.setdefault(kind, Counter())[operator] = number
-    return counts
+    for key, number in stood.items():
+        counts.setdefault(book[key].entity_type, Counter())[book[key].operator] += number
+    left = {kind for kind, by_operator in counts.items() if any(informs(operator, kind) for operator in by_operator)}
+    left |= {claim.entity_type for plan in plans for claim in plan.kept if informs(claim.operator, claim.entity_type)}
+    return Scrubbed(edits, written, kept, surrogates, counts, tuple(unfit), book.hidden(), tuple(sorted(left)))
 
 
 def _rewrite(plan: _Plan, book: Book) -> tuple[str, tuple[Span, ...]]:

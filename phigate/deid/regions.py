@@ -65,7 +65,7 @@ def stricter(one: Claim, other: Claim) -> Claim:
     Two operators of different families that both leave something have no order (policy.md 2.3, 5): redact.
     """
     winner = max(one, other, key=_rank)
-    if one[0] not in _SAYS_NOTHING and other[0] not in _SAYS_NOTHING and _family(one[1]) is not _family(other[1]):
+    if one[0] not in _SAYS_NOTHING and other[0] not in _SAYS_NOTHING and family(one[1]) is not family(other[1]):
         return Operator.REDACT, winner[1]
     return winner
 
@@ -75,7 +75,8 @@ def _rank(claim: Claim) -> tuple[int, int]:
     return _STRICTNESS[claim[0]], len(_CLASSES) if row is None else _CLASSES[row.entity_class]
 
 
-def _family(entity_type: EntityType) -> Family:
+def family(entity_type: EntityType) -> Family:
+    """Return the family of a type; an unknown type is an identifier."""
     row = ENTITY_TABLE.get(entity_type)
     return Family.ID if row is None else row.family
 
@@ -85,16 +86,11 @@ def operator_of(entity_type: EntityType, decision: Decision) -> Operator:
     return decision.operators.get(entity_type, decision.unknown_operator)
 
 
-def family(region: Region) -> Family:
-    """Return the family of a region's type; an unknown type is an identifier."""
-    return _family(region.entity_type)
-
-
-def informs(region: Region) -> bool:
-    """Return whether the region is a quasi-identifier of which something stays."""
-    if region.operator is _TOKEN or region.operator is _REDACT:  # nearly all of them; hashing a member is not free
+def informs(operator: Operator, entity_type: EntityType) -> bool:
+    """Return whether something stays of a quasi-identifier of this type under this operator."""
+    if operator is _TOKEN or operator is _REDACT:  # nearly all of them; hashing a member is not free
         return False
-    return region.operator not in _SAYS_NOTHING and family(region) is not Family.ID
+    return operator not in _SAYS_NOTHING and family(entity_type) is not Family.ID
 
 
 def regions(

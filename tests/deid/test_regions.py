@@ -58,14 +58,14 @@ def test_an_unknown_type_is_the_strictest_and_takes_the_operator_for_the_unknown
     new = EntityType.__str__(T.PERSON) + "_NEW"
     assert operator_of(new, decision()) is Op.REDACT  # type: ignore[arg-type]
     assert stricter((Op.TOKEN, new), (Op.TOKEN, T.PERSON)) == (Op.TOKEN, new)  # type: ignore[arg-type]
-    assert family(Region(0, 1, new, Op.YEAR)) is Family.ID  # type: ignore[arg-type]
+    assert family(new) is Family.ID  # type: ignore[arg-type]
 
 
 def test_only_quasi_identifiers_of_which_something_stays_inform() -> None:
-    assert informs(Region(0, 1, T.AGE, Op.AGE90))
-    assert informs(Region(0, 1, T.CITY, Op.KEEP))
-    assert not informs(Region(0, 1, T.CITY, Op.TOKEN))
-    assert not informs(Region(0, 1, T.CLINICIAN_NAME, Op.KEEP))
+    assert informs(Op.AGE90, T.AGE)
+    assert informs(Op.KEEP, T.CITY)
+    assert not informs(Op.TOKEN, T.CITY)
+    assert not informs(Op.KEEP, T.CLINICIAN_NAME)
 
 
 def test_findings_below_their_threshold_do_not_exist() -> None:
