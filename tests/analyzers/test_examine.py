@@ -172,9 +172,9 @@ def test_seen_texts_come_from_the_cache_and_are_equal() -> None:
     cache = FindingCache(key=b"k" * 32)
     examiner = Examiner(PLAIN, cache=cache)
     first = examiner.examine([Text(NOTE)])
-    assert len(cache) == 1
+    assert len(cache) == 2  # its findings, and its language
     assert examiner.examine([Text(NOTE)]) == first
-    assert len(cache) == 1
+    assert len(cache) == 2
 
 
 def test_a_name_of_one_part_is_found_in_another(direct: Examiner) -> None:
