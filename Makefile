@@ -55,6 +55,7 @@ train:
 	$(TRAIN_VENV)/bin/python -m training.check training/text
 	$(TRAIN_VENV)/bin/python -m training.lexicon
 	$(TRAIN_VENV)/bin/python -m training.common
+	$(TRAIN_VENV)/bin/python -m training.evaluation
 	$(TRAIN_VENV)/bin/python -m training.train
 
 clean:

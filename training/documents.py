@@ -90,6 +90,13 @@ class Maker:
         make = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
         return finish(self._noise([segment for segment in make(lang) if segment[0]]), lang)
 
+    def note(self, lang: str) -> Document:
+        """Draw a document as people write them: nothing put where nobody would, and noise in two of five."""
+        rng = self.rng
+        make = rng.choices([self._one_line, self._note, self._plain], [0.4, 0.4, 0.2])[0]
+        segments = [segment for segment in make(lang) if segment[0]]
+        return finish(self._noise(segments) if rng.random() < 0.4 else segments, lang)
+
     # Kinds of documents.
     def _one_line(self, lang: str) -> list[Segment]:
         return self._phi_line(lang) if self._phi[lang] else self._injected(lang)
