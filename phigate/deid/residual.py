@@ -167,31 +167,46 @@ def _tells(folded: str) -> bool:
 
 
 def redact_more(parts: Sequence[Part], scrubbed: Scrubbed, residue: Residue) -> Scrubbed:
-    """Return the copy with what the re-scan found redacted, and nothing else changed."""
-    edits = dict(scrubbed.edits)
-    written = dict(scrubbed.written)
-    kept = dict(scrubbed.kept)
+    """Return the copy with what the re-scan found redacted, and nothing else changed.
+
+    What is redacted in one place is redacted wherever it stands: it is a value now, and the next scan looks for it.
+    """
+    texts = {part.index: scrubbed.edits.get(part.index, part.text.reveal()) for part in parts}
+    claims = {
+        index: _fresh(texts[index], found, scrubbed.written.get(index, ())) for index, found in residue.found.items()
+    }
+    _spread(claims, texts, scrubbed)
+    edits, written, kept = dict(scrubbed.edits), dict(scrubbed.written), dict(scrubbed.kept)
     counts = {kind: Counter(by_operator) for kind, by_operator in scrubbed.counts.items()}
-    unfit = list(scrubbed.unfit)
-    values = list(scrubbed.values)
-    by_index = {part.index: part for part in parts}
-    for index, findings in residue.found.items():
-        part = by_index[index]
-        text = edits.get(index, part.text.reveal())
-        if part.kind is PartKind.NAME:
+    unfit, values = list(scrubbed.unfit), list(scrubbed.values)
+    kinds = {part.index: part.kind for part in parts}
+    for index, fresh in claims.items():
+        text = texts[index]
+        if kinds[index] is PartKind.NAME:
             unfit.append(index)
             continue
-        old = written.get(index, ())
-        fresh = _fresh(text, findings, old)
-        if part.kind is PartKind.NUMBER:
-            fresh = [replace(fresh[0], start=0, end=len(text))]
+        if kinds[index] is PartKind.NUMBER:
+            fresh = [replace(fresh[0], start=0, end=len(text))]  # noqa: PLW2901 - half a number is no JSON
         for claim in fresh:
             counts.setdefault(claim.entity_type, Counter())[Operator.REDACT] += 1
-            values.append(PHIText(text[claim.start : claim.end]))
-        edits[index], written[index], kept[index] = _redact(text, fresh, old, kept.get(index, ()))
+        values += dict.fromkeys(PHIText(text[claim.start : claim.end]) for claim in fresh)
+        edits[index], written[index], kept[index] = _redact(text, fresh, written.get(index, ()), kept.get(index, ()))
     return replace(
         scrubbed, edits=edits, written=written, kept=kept, counts=counts, unfit=tuple(unfit), values=tuple(values)
     )
+
+
+def _spread(claims: dict[int, list[Finding]], texts: Mapping[int, str], scrubbed: Scrubbed) -> None:
+    """Claim the values of the claims wherever else they stand and no operator wrote."""
+    told = [(read(texts[index][c.start : c.end]), c.entity_type) for index, fresh in claims.items() for c in fresh]
+    kinds = {value.key: kind for value, kind in told}
+    values = ValueIndex([value for value, _ in told], inside=True)
+    for index, text in texts.items() if values else ():
+        if values.present(fold(text)):
+            hits = (Finding(span.start, span.end, kinds[key], 1.0, "exact") for span, key in values.spans(text))
+            found = _fresh(text, [*claims.get(index, ()), *hits], scrubbed.written.get(index, ()))
+            if found:
+                claims[index] = found
 
 
 def _fresh(text: str, findings: Sequence[Finding], written: Sequence[Span]) -> list[Finding]:
@@ -199,7 +214,7 @@ def _fresh(text: str, findings: Sequence[Finding], written: Sequence[Span]) -> l
     cover = _Cover(written)
     fresh: list[Finding] = []
     reached = 0
-    for finding in findings:
+    for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
         begin = Span(max(finding.start, reached), finding.end)
         for piece in cover.left_of(begin):
             solid = [at for at in range(piece.start, piece.end) if text[at].isalnum()]

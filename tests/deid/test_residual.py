@@ -169,6 +169,28 @@ def test_redacting_counts_hides_and_moves_what_is_known() -> None:
     assert [text[s.start : s.end] for s in scrubbed.kept[0]] == ["Rui "]
 
 
+def test_what_is_redacted_in_one_place_is_redacted_wherever_it_stands() -> None:
+    copy = _Copy("Souza came with Maria", "the SOUZA file, Souzas", "Maria", found={"Maria": T.PERSON})
+    residue = copy.look({"Souza came": T.PERSON})
+    assert copy.redacted(residue) == ["[REDACTED] with [[PERSON_1]]", "the SOUZA file, Souzas", "[[PERSON_1]]"]
+    copy = _Copy("Souza came with Maria", "the SOUZA file, Souzas", "Maria", found={"Maria": T.PERSON})
+    residue = copy.look({"Souza c": T.PERSON, "Souza": T.PERSON, "PERSON": T.CITY})
+    assert copy.redacted(residue)[0] == "[REDACTED]ame with [[PERSON_1]]"
+    copy = _Copy("Souza came with Maria", "the SOUZA file, Souzas", "Maria", found={"Maria": T.PERSON})
+    second = analysis_of(copy.after[:1], {"Souza": T.PERSON}).parts
+    quiet = PartAnalysis((), "en")
+    residue = residual(copy.after, Analysis((*second, quiet, quiet), "x"), copy.scrubbed, copy.decision, b"{}")
+    assert copy.redacted(residue) == [
+        "[REDACTED] came with [[PERSON_1]]",
+        "the [REDACTED] file, [REDACTED]s",
+        "[[PERSON_1]]",
+    ]
+    assert copy.scrubbed.counts[T.PERSON] == {Op.TOKEN: 2, Op.REDACT: 3}
+    labels = _Copy("City hall", "Lisbon", found={"Lisbon": T.CITY})
+    assert labels.redacted(labels.look({"City": T.PERSON})) == ["[REDACTED] hall", "[[CITY_1]]"]
+    assert copy.look().clean
+
+
 def test_what_stands_between_two_tokens_is_redacted_only_where_it_says_something() -> None:
     copy = _Copy("Maria - Rui Souza", found={"Maria": T.PERSON, "Rui": T.CITY})
     residue = copy.look({"[[PERSON_1]] - [[CITY_1]] Souza": T.PERSON})
