@@ -56,6 +56,7 @@ class Maker:
     values: Values = field(init=False)
     _phi: dict[str, dict[str, list[str]]] = field(init=False)
     _free: dict[str, list[str]] = field(init=False)
+    _casual: set[str] = field(default_factory=set)  # lines of families that are written in lower case
 
     def __post_init__(self) -> None:
         self.people = People(self.rng, self.dev)
@@ -65,6 +66,9 @@ class Maker:
             families: dict[str, list[str]] = {}
             for family, line in phi_lines(self.text, lang, dev=self.dev):
                 families.setdefault(family, []).append(line)
+            for lines in families.values():
+                small = sum(_without_capitals(line) for line in lines)
+                self._casual |= set(lines) if small * 10 >= len(lines) * 7 else set()
             self._phi[lang] = families
             self._free[lang] = free_lines(self.text, lang, dev=self.dev)
 
@@ -238,7 +242,10 @@ class Maker:
             else:
                 out.append((self.values.draw(piece.base, piece.modifiers, lang), SLOTS[piece.base]))
         letters = [char for char in literal if char.isalpha()]
-        if len(letters) > 3 and not any(char.isupper() for char in letters) and rng.random() < 0.85:
+        # A line that opens with a slot says nothing of case by its own words: its family does.
+        opens = next((char for char in literal if char.isalpha()), "") if isinstance(pieces[0], str) else ""
+        casual = line in self._casual or (opens.islower() and bool(literal[:1].strip()))
+        if len(letters) > 3 and not any(char.isupper() for char in letters) and casual and rng.random() < 0.85:
             out = [(part.lower(), label) for part, label in out]
         elif len(letters) > 3 and all(char.isupper() for char in letters):
             out = [(part.upper(), label) for part, label in out]
@@ -287,6 +294,10 @@ class Maker:
         for before, after in _OCR.items():
             text = re.sub(re.escape(before), lambda m, a=after: a if self.rng.random() < 0.03 else m[0], text)
         return text
+
+
+def _without_capitals(line: str) -> bool:
+    return not any(char.isupper() for char in re.sub(r"\{[^{}]*\}", "", line))
 
 
 def _unaccent(text: str) -> str:

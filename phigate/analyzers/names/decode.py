@@ -78,7 +78,7 @@ def _person_bar(words: Words, index: int) -> float:
     if case == SIGN or len(words.folded[index]) < 2 or nobody or words.is_abbreviation(index):
         return _NEVER
     known = flags & NAME and not flags & RARE and not words.is_common(index)
-    if case == LOWER and words.uses_capitals:
+    if case == LOWER and not words.is_casual(index):
         # In a text with capitals a name without one is a slip: only a known name, and only with good reason.
         return _VERY_SURE if known else _NEVER
     if words.is_grammar(index):

@@ -54,6 +54,7 @@ DRUG_ENDING: Final = re.compile(
 ANNOUNCES: Final = 1 << 16  # begins a title, role or label
 OPENS_PLACE: Final = 1 << 17  # begins a place of several words
 HEADS_BODY: Final = 1 << 18  # begins or ends the name of a hospital or another body
+TITLES: Final = 1 << 19  # is a title
 GRAMMAR_SHIFT: Final = 8  # in common.tsv: the same language bits again, for words of grammar
 
 Phrase = tuple[str, ...]
@@ -112,6 +113,7 @@ def _mark(flags: dict[str, int], cues: dict[str, dict[str, list[tuple[Phrase, in
     for section, table in cues.items():
         announces = section.partition("_")[0] in {"title", "role", "label"}
         mark = ANNOUNCES if announces else HEADS_BODY if section in {"org_head", "org_tail"} else 0
+        mark |= TITLES if section.startswith("title_") else 0
         for word in table:
             flags[word] = flags.get(word, 0) | mark
     for word in _read_medical():
@@ -139,9 +141,14 @@ def load() -> Lexicon:
         for phrases in table.values():
             phrases.sort(key=lambda item: -len(item[0]))
     _mark(flags, cues)
+    common = dict(_read_tsv("common.tsv"))
+    for section in ("role_patient", "role_relative", "title_person", "title_clinician"):
+        for word, phrases in cues[section].items():
+            # "Grandmother" and "Nurse" name nobody, though lists hold people of that name.
+            common[word] = common.get(word, 0) | sum({bits for phrase, bits in phrases if len(phrase) == 1})
     return Lexicon(
         flags=flags,
-        common=dict(_read_tsv("common.tsv")),
+        common=common,
         places=places,
         cues={section: dict(table) for section, table in cues.items()},
     )

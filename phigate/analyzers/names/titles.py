@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from phigate.analyzers.names.lexicon import ANNOUNCES, CALENDAR, MEDICAL, NAME, PARTICLE, RARE, SUFFIX, Lexicon
+from phigate.analyzers.names.lexicon import ANNOUNCES, CALENDAR, MEDICAL, NAME, PARTICLE, RARE, SUFFIX, TITLES, Lexicon
 from phigate.analyzers.names.words import LETTER, LOWER, MIXED, SIGN, TITLE, UPPER, Words
 from phigate.finding import EntityType
 
@@ -79,11 +79,21 @@ def _after_title(words: Words, index: int, size: int, role: EntityType) -> NameS
     if _sign(words, after) == "(" and _sign(words, after + 2) == ")":
         after += 4 if _sign(words, after + 3) == "." else 3
     abbreviated = stopped or len(words.folded[last]) <= 4
-    found = _name_from(words, after, role, "title", 0.9, lower=abbreviated)
+    further = _skip_titles(words, after)
+    found = _name_from(words, further, role, "title", 0.9, lower=abbreviated)
+    if found is None and further != after:  # a title that is somebody's name: "Herr Pfleger"
+        found = _name_from(words, after, role, "title", 0.9, lower=abbreviated)
     if found is None or not abbreviated:
         return found
     # "Dr. Smith" is one finding: people who annotate often take the title in, and masking it costs nothing.
     return NameSpan(index, found.last, found.entity_type, found.score, found.rule)
+
+
+def _skip_titles(words: Words, index: int) -> int:
+    """Step over a chain of titles: "Frau Prof. Dr. X"."""
+    while index < len(words) and words.flags[index] & TITLES and words.cases[index] in _CAPITAL:
+        index += 2 if _sign(words, index + 1) == "." else 1
+    return index
 
 
 def _after_role(words: Words, index: int, size: int, role: EntityType) -> NameSpan | None:

@@ -26,6 +26,8 @@ SIGN: Final = 4  # no letter: digits and punctuation
 LETTER: Final = 5  # one capital letter: an initial, or an article
 
 # Words, never lines; forgotten together when the table is full, so that it cannot grow with the traffic.
+_LINE_TOKENS: Final = 60
+_LINE_ENDS: Final = frozenset({".", "!", "?", ":", ";", ")", "|"})
 _SENTENCES: Final = 3  # from so many on their first letters tell the habit of a text
 _CACHE_WORDS: Final = 60_000
 
@@ -63,6 +65,21 @@ class Words:
     def is_grammar(self, index: int) -> bool:
         """Whether the word is one of grammar (the, der, will): never a name in lower case."""
         return bool(self.common[index] >> GRAMMAR_SHIFT & self.bits)
+
+    def is_casual(self, index: int) -> bool:
+        """Whether a missing capital at this token says nothing: the text uses none, or its own line does not."""
+        if not self.uses_capitals:
+            return True
+        first = index
+        while first and index - first < _LINE_TOKENS and "\n" not in self.gap(first - 1):
+            first -= 1
+        last = index
+        while last + 1 < len(self) and last - index < _LINE_TOKENS and "\n" not in self.gap(last):
+            last += 1
+        # A line that goes on a sentence begun above it has no capital either.
+        begins = first == 0 or self.folded[first - 1] in _LINE_ENDS or self.gap(first - 1).count("\n") > 1
+        cases = self.cases[first : last + 1]
+        return begins and cases[0] == LOWER and TITLE not in cases and cases.count(LOWER) > 2
 
     def is_abbreviation(self, index: int) -> bool:
         """Whether the token is a short word in capitals that no list of names vouches for, in a text with lower case."""
