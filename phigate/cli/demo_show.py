@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rich.console import Console
@@ -18,7 +18,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from phigate.cli.demo import Answer, Check, Example
 
-_SHOWN = ("mode", "purpose", "found", "operators", "rules", "residual", "status", "tokens")
+_SHOWN = ("mode", "purpose", "found", "operators", "residual", "status", "tokens")
 _OUT = Console(highlight=False, soft_wrap=False)
 
 
@@ -47,8 +47,11 @@ def example(number: int, shown: Example, answer: Answer, got: Mapping[str, Seque
         table.add_row(label, escape(bodies) if bodies else "[dim]nothing[/dim]")
     table.add_row("the app got", escape(answer.text))
     table.add_row("decision", _decision(answer))
-    rid = answer.headers.get("x-request-id", "")
-    table.add_row("ledger", _entries(site, rid) if rid else "[red]no record[/red]")
+    entries = _entries(site, answer.headers.get("x-request-id", ""))
+    rules = [rule for entry in entries for rule in entry.get("rules", [])]
+    if rules:
+        table.add_row("reasons", _reasons(site, rules))
+    table.add_row("ledger", "\n".join(_facts(entry) for entry in entries) or "[red]no record[/red]")
     _OUT.print(table)
 
 
@@ -112,19 +115,28 @@ def _decision(answer: Answer) -> str:
     )
 
 
-def _entries(site: Path, rid: str) -> str:
-    """Return what the entries of one exchange say, read back by the command an auditor uses."""
+def _reasons(site: Path, rules: Sequence[str]) -> str:
+    """Return each rule that spoke: what it demands, and on which citation."""
+    from phigate.store.bundles import FolderBundles
+
+    bundle = FolderBundles(site.parent / "policies", dev=True).current()
+    known = {rule.id: rule for regime in bundle.regimes.values() for rule in regime.rules}
+    return escape("\n".join(f"{k.id}: {k.effect} {k.mode} ({k.cite})" for rule in rules if (k := known.get(rule))))
+
+
+def _entries(site: Path, rid: str) -> list[dict[str, Any]]:
+    """Return the entries of one exchange, read back by the command an auditor uses."""
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "phigate", "ledger", "show", "--rid", rid, "--json", "--config", str(site)],
         check=False,
         capture_output=True,
         text=True,
     )
-    if done.returncode != 0:
-        return f"[red]{escape(done.stderr.strip())}[/red]"
-    rows = []
-    for line in done.stdout.splitlines():
-        fields = json.loads(line)
-        facts = {name: fields[name] for name in _SHOWN if name in fields}
-        rows.append(f"{fields['kind']}: {yaml.safe_dump(facts, default_flow_style=True, width=4000).strip()}")
-    return escape("\n".join(rows))
+    return [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+
+
+def _facts(entry: Mapping[str, Any]) -> str:
+    facts = {name: entry[name] for name in _SHOWN if name in entry}
+    return escape(
+        f"#{entry['idx']} {entry['kind']}: {yaml.safe_dump(facts, default_flow_style=True, width=4000).strip()}"
+    )
