@@ -8,9 +8,10 @@ decoded parts and in the serialised bytes. Dirty: `redact_more`, scan once more,
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +20,7 @@ from phigate.deid.deidentify import Scrubbed
 from phigate.deid.fold import Value, fold, read
 from phigate.deid.generalise import REDACTED, unchanged_by
 from phigate.deid.regions import operator_of
-from phigate.deid.search import ValueIndex, in_serialised
+from phigate.deid.search import ValueIndex, escaped, in_serialised
 from phigate.finding import EntityType, Finding, Span, union
 from phigate.phi import PHIText
 from phigate.policy.decision import Decision, Operator
@@ -38,6 +39,7 @@ class Residue:
     in_body: int  # values that stand in the serialised bytes outside of every part
     unread: bool  # the second set could not read all of it
     types_left: tuple[EntityType, ...]
+    forbidden: tuple[PHIText, ...] = ()  # values that may stand in no byte that leaves
 
 
 def outgoing(parts: Sequence[Part], scrubbed: Scrubbed) -> tuple[Part, ...]:
@@ -54,13 +56,15 @@ def residual(after: Sequence[Part], second: Analysis, scrubbed: Scrubbed, decisi
     values = [read(value.reveal()) for value in scrubbed.values]
     index = ValueIndex(values, inside=True)
     found: dict[int, tuple[Finding, ...]] = {}
+    said: dict[str, set[str]] = {}
     for part, analysis in zip(after, second.parts, strict=True):
-        hits = [*_missed(part, analysis, scrubbed, decision), *_exact(part, index, scrubbed)]
+        hits = [*_missed(part, analysis, scrubbed, decision), *_exact(part, index, scrubbed, said)]
         if hits:
             found[part.index] = tuple(sorted(hits))
-    in_body = 0 if found else _in_body(body, values, scrubbed, decision)
+    in_body = 0 if found else _in_body(body, values, scrubbed, decision, set().union(*said.values()))
     unread = not second.complete
-    return Residue(not found and not in_body and not unread, found, in_body, unread, scrubbed.types_left)
+    forbidden = tuple(text for text, value in zip(scrubbed.values, values, strict=True) if value.key not in said)
+    return Residue(not found and not in_body and not unread, found, in_body, unread, scrubbed.types_left, forbidden)
 
 
 def _missed(part: Part, analysis: PartAnalysis, scrubbed: Scrubbed, decision: Decision) -> list[Finding]:
@@ -80,16 +84,24 @@ def _missed(part: Part, analysis: PartAnalysis, scrubbed: Scrubbed, decision: De
     return missed
 
 
-def _exact(part: Part, index: ValueIndex, scrubbed: Scrubbed) -> list[Finding]:
+def _exact(part: Part, index: ValueIndex, scrubbed: Scrubbed, said: dict[str, set[str]]) -> list[Finding]:
+    """Return the values that stand outside of what was written; add to ``said`` what was written and spells one.
+
+    Labels of tokens spell values too (a City in a city), but are known without it.
+    """
     text = part.text.reveal()
     if not index or not index.present(fold(text)):
         return []
     written = _Cover(scrubbed.written.get(part.index, ()))
-    return [
-        Finding(span.start, span.end, EntityType.UNIQUE_ID, 1.0, "exact")
-        for span, _ in index.spans(text)
-        if written.outside(text, span)
-    ]
+    found: list[Finding] = []
+    for span, key in index.spans(text):
+        if written.outside(text, span):
+            found.append(Finding(span.start, span.end, EntityType.UNIQUE_ID, 1.0, "exact"))
+        else:
+            outputs = {text[output.start : output.end] for output in written.meeting(span)}
+            if outputs := {output for output in outputs if not _WRITTEN.fullmatch(output)}:
+                said.setdefault(key, set()).update(outputs)
+    return found
 
 
 def _within(finding: Finding, text: str) -> Span:
@@ -104,16 +116,19 @@ class _Cover:
 
     def __init__(self, spans: Sequence[Span]) -> None:
         self._spans = spans
+        self._starts = [span.start for span in spans]
         self._ends = [span.end for span in spans]
+
+    def meeting(self, span: Span) -> list[Span]:
+        """Return those of these that share a character with ``span``."""
+        first, last = bisect_right(self._ends, span.start), bisect_left(self._starts, span.end)
+        return list(self._spans[first:last])
 
     def left_of(self, span: Span) -> list[Span]:
         """Return the pieces of ``span`` that lie in none of these."""
         pieces: list[Span] = []
         at = span.start
-        for place in range(bisect_right(self._ends, at), len(self._spans)):
-            done = self._spans[place]
-            if done.start >= span.end:
-                break
+        for done in self.meeting(span):
             if done.start > at:
                 pieces.append(Span(at, done.start))
             at = done.end
@@ -144,16 +159,22 @@ _API_WORDS: Final = frozenset(_API_TEXT.split())
 _WRITTEN: Final = re.compile(r"\[\[[A-Z_0-9]+(?:\.\d+)?(?:[+-]\d+d)?\]\]|" + re.escape(REDACTED))
 
 
-def _in_body(body: bytes, values: Sequence[Value], scrubbed: Scrubbed, decision: Decision) -> int:
-    """Count the values that stand in the serialised bytes. Tokens and model names are taken out of them first.
+def _in_body(
+    body: bytes, values: Sequence[Value], scrubbed: Scrubbed, decision: Decision, said: AbstractSet[str]
+) -> int:
+    """Count the values that stand in the serialised bytes.
 
-    Short numbers are left to the parts: `"max_tokens": 4096` is no record number.
+    Tokens and model names are taken out of them first, and what operators wrote that spells a value: after "5-year"
+    lost its year, the year of 60-64-year-old is not that one. Short numbers are left to the parts: `"max_tokens": 4096`
+    is no record number.
     """
     index = ValueIndex([value for value in values if _tells(value.folded)], inside=True)
     if not index:
         return 0
     tokens = {REDACTED, *(item.token for item in scrubbed.surrogates.issued)}
     text = _WRITTEN.sub(lambda match: "\0" if match[0] in tokens else match[0], body.decode("utf-8", "replace"))
+    for output in said:
+        text = re.sub(rf"(?<!\w){re.escape(escaped(output))}(?!\w)", "\0", text)
     for candidate in decision.candidates:
         text = text.replace(f'"{candidate.model}"', "\0")
     return len(in_serialised(text, index))

@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from phigate.analysis import Analysis, PartAnalysis, Unread
 from phigate.deid.deidentify import Scrubbed, deidentify
 from phigate.deid.residual import Residue, outgoing, redact_more, residual
 from phigate.finding import EntityType, Finding
+from phigate.phi import PHIText
 from phigate.policy.decision import Candidate, Decision, DestinationKind, Form, Operator
 from phigate.wire.parts import Part, PartKind
 from tests.deid.exchanges import analysis_of, decision, found_in, part, parts_of
@@ -52,7 +54,9 @@ class _Copy:
 def test_a_copy_in_which_nothing_new_is_found_is_clean() -> None:
     copy = _Copy("Maria Souza, 93", found={"Maria Souza": T.PERSON, "93": T.AGE})
     residue = copy.look({"PERSON": T.PERSON, "90+": T.AGE})
-    assert residue == Residue(clean=True, found={}, in_body=0, unread=False, types_left=(T.AGE,))
+    assert residue == Residue(
+        clean=True, found={}, in_body=0, unread=False, types_left=(T.AGE,), forbidden=(PHIText("Maria Souza"),)
+    )
 
 
 def test_outgoing_parts_keep_place_kind_and_pointer() -> None:
@@ -123,6 +127,7 @@ def test_a_value_left_inside_a_word_is_found() -> None:
 def test_a_value_that_a_token_spells_is_no_find() -> None:
     copy = _Copy("Person came to City", found={"Person": T.PERSON, "City": T.CITY})
     assert copy.look().clean
+    assert len(copy.look().forbidden) == 2
 
 
 def test_a_value_in_the_bytes_but_in_no_part_is_dirty_and_stays_so() -> None:
@@ -132,6 +137,21 @@ def test_a_value_in_the_bytes_but_in_no_part_is_dirty_and_stays_so() -> None:
     assert copy.redacted(residue) == ["[[PERSON_1]] came"]
     nested = {"arguments": json.dumps({"name": "José Núñez"})}
     assert copy.look(body=_body(copy.after, tool=json.dumps(nested))).in_body == 1
+
+
+def test_what_an_operator_wrote_is_no_find_in_the_bytes() -> None:
+    copy = _Copy("The 5-year rate for a 62-year-old", found={"62-year-old": T.AGE}, rules={T.AGE: Op.BAND5})
+    assert copy.redacted(copy.look({"year rate": T.PERSON})) == ["The 5-[REDACTED] for a 60-64-year-old"]
+    copy = _Copy("The 5-year rate for a 62-year-old", found={"62-year-old": T.AGE}, rules={T.AGE: Op.BAND5})
+    residue = copy.look({"5-year ": T.AGE})
+    assert copy.redacted(residue) == ["The [REDACTED] rate for a 60-64-year-old"]
+    copy = _Copy("The 5-year rate for a 62-year-old", found={"62-year-old": T.AGE}, rules={T.AGE: Op.BAND5})
+    copy.scrubbed = replace(copy.scrubbed, values=(PHIText("year"),))
+    residue = copy.look()
+    assert copy.redacted(residue) == ["The 5-[REDACTED] rate for a 60-64-year-old"]
+    assert copy.look().clean
+    assert copy.look().forbidden == ()  # no transport could tell the two years apart
+    assert copy.look(body=_body(copy.after, metadata={"x": "that year"})).in_body == 1
 
 
 def test_words_of_the_api_and_model_names_are_no_finds() -> None:
