@@ -27,7 +27,7 @@ _TYPES: Final = (
 PERSON: Final = 1 + LABELS.index("PERSON")
 # How sure the tagger must be of a person, by what the lists say of the word.
 _HALF_KNOWN, _UNUSUAL, _UNKNOWN, _FAIRLY_SURE, _SURE, _VERY_SURE, _NEVER = 0.3, 0.45, 0.55, 0.8, 0.9, 0.97, 2.0
-_DIGITS: Final = {EntityType.DATE: 1, EntityType.UNIQUE_ID: 5, EntityType.PHONE: 7}  # the fewest that mean anything
+_DIGITS: Final = {EntityType.DATE: 1, EntityType.PHONE: 7}  # the fewest that mean anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,7 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
             first, last = _trim(words, first, last, entity_type)
             if last < first:
                 continue
-            digits = sum(len(words.folded[k]) for k in range(first, last + 1) if words.folded[k][0].isdigit())
-            if digits < _DIGITS.get(entity_type, 0):
+            if not _has_digits(words, first, last, entity_type):
                 continue
             yield NameSpan(first, last, entity_type, float(column[first : last + 1].max()), "tagger")
 
@@ -88,6 +87,15 @@ def _person_bar(words: Words, index: int) -> float:
     if known:
         return _HALF_KNOWN
     return _UNUSUAL if case == TITLE and not words.starts_sentence(index) else _UNKNOWN
+
+
+def _has_digits(words: Words, first: int, last: int, entity_type: EntityType) -> bool:
+    """Whether dates, numbers and identifiers hold digits enough: a blood pressure or a range is no identifier."""
+    runs = [len(words.folded[k]) for k in range(first, last + 1) if words.folded[k][0].isdigit()]
+    if entity_type is not EntityType.UNIQUE_ID:
+        return sum(runs) >= _DIGITS.get(entity_type, 0)
+    lettered = any(words.cases[k] != SIGN for k in range(first, last + 1))
+    return max(runs, default=0) >= 5 or sum(runs) >= (5 if lettered else 8)
 
 
 def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Final
 
 from phigate.analyzers.layers import View
 from phigate.analyzers.names.decode import BALANCED, RECALL, tagged
@@ -13,6 +14,8 @@ from phigate.analyzers.names.tagger import Tagger
 from phigate.analyzers.names.titles import NameSpan, find_titled
 from phigate.analyzers.names.words import WordReader, Words
 from phigate.finding import EntityType, Finding
+
+_SURE_OF_PEOPLE: Final = 0.9
 
 
 class NameDetector:
@@ -43,7 +46,9 @@ class NameDetector:
         return merge(words, spans, chances, recall=recall)
 
     def _is_eponym(self, words: Words, span: NameSpan) -> bool:
-        return span.entity_type is EntityType.PERSON and is_eponym(words, self._lexicon, span.first, span.last)
+        if span.entity_type is not EntityType.PERSON:
+            return False
+        return is_eponym(words, self._lexicon, span.first, span.last, sure=span.score >= _SURE_OF_PEOPLE)
 
 
 def shipped_weights() -> bytes | None:

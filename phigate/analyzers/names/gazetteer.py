@@ -194,11 +194,11 @@ def _score(words: Words, items: list[_Item]) -> float:
     return 0.3 if len(weak) > 1 else 0.2
 
 
-def is_eponym(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
+def is_eponym(words: Words, lexicon: Lexicon, first: int, last: int, *, sure: bool = False) -> bool:
     """Whether the name belongs to a disease, a sign, a scale or a device.
 
     Without such a noun beside it, a name that is an eponym in the first place is taken for one, unless an initial
-    shows a person.
+    shows a person or the tagger is ``sure``.
     """
     flags = [words.flags[k] for k in range(first, last + 1) if words.cases[k] not in {SIGN, LETTER}]
     after = last + 1
@@ -219,6 +219,8 @@ def is_eponym(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
             before -= 1
     if before >= 0 and words.match(before, lexicon.cues["eponym_left"].get(words.folded[before], [])):
         return True
+    if sure:
+        return False
     initials = any(words.cases[k] == LETTER for k in range(first + 1, last + 1))
     return bool(flags) and all(flag & (EPONYM | PARTICLE) for flag in flags) and not initials
 
