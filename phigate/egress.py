@@ -5,8 +5,10 @@ Nothing here decides who may receive it; it only makes what the decision asked f
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
+from typing import Final
 
 from phigate.audit.exchange import ResidualSummary
 from phigate.deid.deidentify import Scrubbed, deidentify
@@ -20,6 +22,7 @@ from phigate.ports import Analyzer, Metrics
 from phigate.wire import chat
 from phigate.wire.parts import Part
 
+_MESSAGE: Final = re.compile(r"/messages/[0-9*]+")
 _PASSES = 2  # decisions 11: once, and once more after redacting what was found
 
 
@@ -53,13 +56,15 @@ class Egress:
         covers = frozenset(chat.uncovered(request, frozenset())) if inside else destination.covers
         for number in range(1, _PASSES + 1):
             made = chat.render_scrubbed(request, scrubbed.edits, model=candidate.model, allow=allow, covers=covers)
+            if any(_MESSAGE.fullmatch(name) for name in made.dropped):
+                return None  # a message would be missing: the model would answer something else
             after = chat.outgoing_parts(request, scrubbed.edits, allow=allow)
             residue = await self._look_again(exchange, scrubbed, after, made.body)
             if residue.clean:
                 summary = ResidualSummary(clean=True, passes=number, types_left=residue.types_left)
                 release = None
                 if not inside:
-                    release = scrubbed_release(made.fields, dropped=made.dropped, forbidden=scrubbed.values)
+                    release = scrubbed_release(made.fields, dropped=made.dropped, forbidden=residue.forbidden)
                 return Outbound(candidate, destination, made.body, release, scrubbed, summary, made.dropped)
             self._metrics.count("residual_dirty", then="redacted" if number < _PASSES else "kept_onprem")
             scrubbed = redact_more(request.parts, scrubbed, residue)

@@ -99,7 +99,7 @@ class Gateway:
         ports, started = self._ports, time.monotonic()
         rid = ports.new_rid()
         prints = fingerprints(request.parts, key=ports.print_key)
-        inherited = await ports.held.limits(app.name, prints) if prints else frozenset[Hold]()
+        inherited = await self._inherited(rid, app, prints)
         analysis = await self._analyze(rid, app, bundle, request)
         now = self._now()
         facts = Facts(
@@ -118,11 +118,29 @@ class Gateway:
             await self.refused(rid, app.name, error.code, None, analysis)
             raise
         self._count(analysis, inherited)
+        await self._hold(rid, app, prints, decision.holds)
         exchange = Exchange(rid, app, bundle, request, analysis, facts, decision, prints, started, decision.holds)
         if decision.mode is Mode.BLOCK:
             await self.refused(rid, app.name, "policy", decision, analysis)
             raise _blocked(decision)
         return exchange
+
+    async def _inherited(self, rid: str, app: App, prints: tuple[bytes, ...]) -> frozenset[Hold]:
+        try:
+            return await self._ports.held.limits(app.name, prints) if prints else frozenset()
+        except UnavailableError as error:
+            await self.refused(rid, app.name, error.code, None, None)
+            raise
+
+    async def _hold(self, rid: str, app: App, prints: tuple[bytes, ...], holds: frozenset[Hold]) -> None:
+        """Remember before anything is sent, so that no turn beside this one, or after its failure, escapes."""
+        if not holds or not prints:
+            return
+        try:
+            await self._ports.held.hold(app.name, prints, holds)
+        except UnavailableError as error:
+            await self.refused(rid, app.name, error.code, None, None)
+            raise
 
     async def _analyze(self, rid: str, app: App, bundle: Bundle, request: ChatRequest) -> Analysis:
         """Detect. A detector that cannot run refuses, unless the signed site file says that on-prem may go on."""
@@ -165,6 +183,7 @@ class Gateway:
         if outbound is None:
             exchange.kept_home = True
             exchange.holds |= {Hold.RESIDUAL}
+            await self._hold(exchange.rid, exchange.app, exchange.prints, exchange.holds)
         return outbound
 
     async def _record(self, exchange: Exchange, outbound: Outbound) -> Sent:

@@ -18,6 +18,7 @@ COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "tokens_invented": ((), "surrogate-looking text in replies that was never issued"),
     "reply_findings": (("entity_type",), "findings in replies from outside"),
     "proven_misses": (("entity_type",), "ALERT: a direct identifier of the raw request came back from outside"),
+    "tool_arguments_misfit": ((), "tool calls from outside whose restored arguments do not fit the app's schema"),
     "inherited_limits": (("hold",), "exchanges that inherited a limit of an earlier one"),
     "incomplete": (("why",), "exchanges whose detection was incomplete"),
     "upstream_errors": (("kind",), "upstream calls that failed"),

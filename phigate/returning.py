@@ -30,7 +30,9 @@ from phigate.logs import Event
 from phigate.phi import PHIText
 from phigate.policy.decision import DestinationKind
 from phigate.ports import Analyzer, HeldParts, Ledger, Metrics, UpstreamReply
+from phigate.toolcheck import ToolCheck
 from phigate.watching import Watch
+from phigate.wire import reply as wire_reply
 from phigate.wire import sse
 from phigate.wire.parts import Need
 
@@ -46,7 +48,9 @@ class _End:
     forwarded: BodyMAC
     http_status: int = 0
     settled: bool = False  # its outcome is being written
-    finished: int = 0  # choices whose last chunk went by
+    seen: set[int] = field(default_factory=set)  # choices that began
+    finished: set[int] = field(default_factory=set)  # choices whose last chunk went by
+    rest: list[bytes] = field(default_factory=list)  # what the restorer still held when the stream ended
     left: tuple[int, bytes] | None = None  # what really went outside
     provider_request_id: str = ""
     tokens: Mapping[str, int] = field(default_factory=dict)
@@ -125,6 +129,10 @@ class Returning:
         if await self._invented(end, watch):
             await self._outcome(end, Status.BLOCKED_OUTPUT)
             raise _invented_identifier()
+        tools = ToolCheck(end.sent)
+        tools.take(body, member="message")
+        if misfits := await self._misfits(tools):
+            headers["x-phigate-tool-arguments"] = f"misfit={misfits}"
         end.forwarded.update(body)
         receipt = await self._outcome(end, Status.OK)
         return Reply(200, {**headers, "x-phigate-outcome": receipt.record_id}, body)
@@ -144,26 +152,30 @@ class Returning:
     async def _flow(self, end: _End, events: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield what flows, then hold the end until the outcome is durable."""
         tail: list[bytes] = []
-        watch = Watch(self._analyzer, end.sent)
+        watch, tools = Watch(self._analyzer, end.sent), ToolCheck(end.sent)
         try:
             async with aclosing(self._pieces(end, events, watch)) as pieces:
                 async for piece in pieces:
+                    tools.take(piece)
                     if tail or self._ends(end, piece):
                         tail.append(piece)
                     else:
                         yield self._forward(end, piece)
         except PeerError as error:
             self._metrics.count("upstream_errors", kind=end.sent.outbound.candidate.kind.value)
-            watch.drop()
-            for piece in tail:
-                yield self._forward(end, piece)
+            # What waited for its outcome stays here: a cut must not release what the look at the reply would withhold.
+            flushed = [] if tail else [self._forward(end, piece) for piece in end.rest]
+            await self._invented(end, watch)
             await self._outcome_or_none(end, _status_of(error))
+            for data in flushed:
+                yield data
             yield _error_event(error)
             return
         if await self._invented(end, watch):
             await self._outcome_or_none(end, Status.BLOCKED_OUTPUT)
             yield _error_event(_invented_identifier())
             return
+        misfits = await self._misfits(tools)
         encoded = [self._forward(end, piece) for piece in tail]
         receipt = await self._outcome_or_none(end, Status.OK)
         if receipt is None:
@@ -171,6 +183,8 @@ class Returning:
             return
         for data in encoded:
             yield data
+        if misfits:
+            yield sse.comment(f"phigate tool_arguments misfit={misfits}")
         yield sse.comment(f"phigate outcome={receipt.record_id}")
         yield sse.encode(sse.DONE)
 
@@ -193,18 +207,22 @@ class Returning:
                 await close()
             if restorer is not None:
                 watch.take(restorer.scan(ended=True))
-                rest, end.tokens, end.texts = restorer.close(), restorer.counts, restorer.shown
-        if restorer is not None:
-            for piece in rest:
-                yield piece
+                end.rest, end.tokens, end.texts = restorer.close(), restorer.counts, restorer.shown
+        for piece in end.rest:
+            yield piece
 
     def _ends(self, end: _End, piece: bytes) -> bool:
         """Return whether this chunk, or all, must wait for the outcome."""
         if end.sent.exchange.bundle.site.reply == "hold":
             return True
-        if _FINISHED.search(piece):
-            end.finished += 1
-        return end.finished >= end.sent.exchange.request.choices
+        if end.sent.exchange.request.choices == 1:
+            return _FINISHED.search(piece) is not None
+        # A server may answer fewer choices than were asked for, and finish several in one chunk.
+        for index, choice in wire_reply.choices(wire_reply.parse(piece)):
+            end.seen.add(index)
+            if choice.get("finish_reason") is not None:
+                end.finished.add(index)
+        return bool(end.finished) and end.finished >= end.seen
 
     def _forward(self, end: _End, piece: bytes) -> bytes:
         data = sse.encode(piece)
@@ -223,6 +241,12 @@ class Returning:
             self._metrics.count("proven_misses", number, entity_type=kind.value)
             logs.emit(Event.PROVEN_MISS, entity_type=kind.value, record=end.sent.intent.record_id)
         return seen.invented
+
+    async def _misfits(self, tools: ToolCheck) -> int:
+        number = await tools.misfits()
+        if number:
+            self._metrics.count("tool_arguments_misfit", number)
+        return number
 
     # -- outcomes ------------------------------------------------------------------------------------------------
 
@@ -262,9 +286,7 @@ class Returning:
 
     async def _write(self, end: _End, status: Status) -> Receipt:
         sent, exchange = end.sent, end.sent.exchange
-        if exchange.holds:
-            prints = (*exchange.prints, *of_texts(end.texts, key=self._print_key))
-            await self._held.hold(exchange.app.name, prints, exchange.holds)
+        problem = await self._hold_reply(end)
         latency_ms = int((time.monotonic() - exchange.started) * 1000)
         mode = exchange.mode(sent.outbound.candidate)
         receipt = await self._ledger.append(
@@ -288,7 +310,21 @@ class Returning:
         for name in ("restored", "withheld", "lost", "invented"):
             if number := end.tokens.get(name, 0):
                 self._metrics.count(f"tokens_{name}", number)
+        if problem is not None:
+            raise problem
         return receipt
+
+    async def _hold_reply(self, end: _End) -> UnavailableError | None:
+        """Remember the reply of an exchange that was held back. Returns why it could not: the outcome comes first."""
+        exchange = end.sent.exchange
+        prints = of_texts(end.texts, key=self._print_key) if exchange.holds else ()
+        if not prints:
+            return None
+        try:
+            await self._held.hold(exchange.app.name, prints, exchange.holds)
+        except UnavailableError as problem:
+            return problem
+        return None
 
 
 def _headers(sent: Sent) -> dict[str, str]:

@@ -73,5 +73,6 @@ class Watch:
             seen.misses = proven_misses(self._parts, whole, scrubbed, decision=decision, raw=raw)
             given = outgoing(raw, scrubbed)
             strangers = invented_identifiers(self._parts, whole, scrubbed, decision=decision, sent=given)
-            seen.invented = strangers.total() > 0
+            unread = any(p.role == "tool" and r.unread for p, r in zip(self._parts, whole.parts, strict=True))
+            seen.invented = unread or strangers.total() > 0
         return seen

@@ -10,7 +10,7 @@ from phigate.errors import BadReplyError, InvalidRequestError, NotServedError, R
 from phigate.finding import EntityType
 from phigate.policy.bundle import Bundle
 from phigate.policy.decision import Hold
-from tests.exchange import PIXEL, Script, content, demo_bundle, drain
+from tests.exchange import PIXEL, Script, chunk, content, demo_bundle, drain
 
 pytestmark = pytest.mark.anyio
 NOTE = "Patient Maria Souza has had a cough for three days and asks what to do about it, please advise her today."
@@ -292,3 +292,35 @@ async def test_errors_hold_no_text_of_the_request(script: Script) -> None:
         with pytest.raises((UnavailableError, BadReplyError, RefusedError)) as caught:
             await made.say(NOTE)
         assert "Souza" not in str(caught.value)
+
+
+FIND = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 5}}, "required": ["name"]}
+TOOLS = [{"type": "function", "function": {"name": "find", "parameters": FIND}}]
+CALL = {"id": "t", "type": "function", "function": {"name": "find", "arguments": '{"name":"[[PERSON_1]]"}'}}
+
+
+async def test_arguments_that_do_not_fit_are_said_and_pass(script: Script) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "tool_calls": [CALL]}, "finish_reason": "tool_calls"}
+    script.external.reply_body = json.dumps({"choices": [choice]}).encode()
+    reply = await script.say(NOTE, tools=TOOLS)
+    assert b"Maria Souza" in (reply.body or b"")
+    assert reply.headers["x-phigate-tool-arguments"] == "misfit=1"
+    assert script.metrics.counts["tool_arguments_misfit", ()] == 1
+    fitting = {**FIND, "properties": {"name": {"const": "Maria Souza"}}}
+    reply = await script.say(NOTE, tools=[{"type": "function", "function": {"name": "find", "parameters": fitting}}])
+    assert "x-phigate-tool-arguments" not in reply.headers
+
+
+async def test_a_stream_says_which_arguments_do_not_fit_before_its_outcome(script: Script) -> None:
+    first, second = '{"name":"[[PER', 'SON_1]]"}'
+    script.external.reply_events = [
+        chunk({"tool_calls": [{"index": 0, **CALL, "function": {"name": "find", "arguments": first}}]}),
+        chunk({"tool_calls": [{"index": 0, "function": {"arguments": second}}]}),
+        chunk({}, "tool_calls"),
+    ]
+    reply = await script.say(NOTE, stream=True, tools=TOOLS)
+    assert reply.stream is not None
+    events = await drain(reply.stream)
+    assert events[-3] == b": phigate tool_arguments misfit=1\n\n"
+    assert events[-2].startswith(b": phigate outcome=")
+    assert script.metrics.counts["tool_arguments_misfit", ()] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,6 +22,7 @@ from phigate.app.ready import Readiness
 from phigate.app.refusals import RefusalTally
 from phigate.app.routes import Doors, Guard, Routes
 from phigate.app.settings import Settings
+from phigate.errors import PhigateError
 from phigate.gateway import Gateway, Ports
 from phigate.logs import Event
 from phigate.metrics import PrometheusMetrics
@@ -89,10 +91,14 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
         async with AsyncExitStack() as stack:
             stack.callback(parts.held.close)
             stack.callback(parts.app_keys.close)
-            for part in (ledger, parts.analyzer, parts.onprem, parts.external, tally):
-                await part.start()
-                stack.push_async_callback(part.close)
-            await Activation(ledger).record(bundles.current(), software=software())
+            try:
+                for part in (ledger, parts.analyzer, parts.onprem, parts.external, tally):
+                    await part.start()
+                    stack.push_async_callback(part.close)
+                await Activation(ledger).record(bundles.current(), software=software())
+            except PhigateError as error:
+                sys.stderr.write(f"phigate cannot start: {error}\n")  # our own words, safe to show
+                raise
             stack.push_async_callback(gateway.returning.close)
             logs.emit(Event.STARTED, policy=bundles.current().digest, workers=settings.workers)
             yield

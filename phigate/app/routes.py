@@ -20,7 +20,7 @@ from phigate.app.asgi import read_body, send_stream, send_whole
 from phigate.app.limits import Admission
 from phigate.app.ready import Readiness
 from phigate.app.refusals import RefusalTally
-from phigate.errors import AuthenticationError, NotServedError, PhigateError, RefusedError, TooManyRequestsError
+from phigate.errors import AuthenticationError, NotServedError, PhigateError, RefusedError
 from phigate.exchange import Reply
 from phigate.gateway import Gateway
 from phigate.logs import Event
@@ -79,8 +79,8 @@ class Guard:
         try:
             await self._app(scope, receive, watched)
         except PhigateError as error:
-            if isinstance(error, AuthenticationError | NotServedError | TooManyRequestsError):
-                self._tally.count(scope.get("phigate.app", ""), error.code)
+            if not scope.get("phigate.inside", False):  # the gateway records or tallies its own refusals
+                self._tally.count(scope.get("phigate.app", ""), getattr(error, "code", "internal_error"))
             reply = problems.problem(error)
         except asyncio.CancelledError:
             raise
@@ -130,6 +130,7 @@ class Routes:
         with doors.admission.place(app.name, app.limits):
             doors.metrics.gauge("open_exchanges", doors.admission.open)
             body = await read_body(receive, headers=headers, limit=doors.body_bytes)
+            scope["phigate.inside"] = True
             reply = await doors.gateway.chat(app, bundle, body)
             await _answer(receive, send, reply)
 

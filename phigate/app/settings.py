@@ -100,6 +100,10 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
             f"{host} can be reached from other machines without TLS; add tls: {{certificate: FILE, key: FILE}}, "
             "or behind_proxy: true where a proxy in front ends TLS, or listen on 127.0.0.1",
         )
+    for name in ("certificate", "key") if tls else ():
+        assert tls is not None
+        if not (base / tls.text(name)).is_file():
+            tls.complain(name, f"no file {base / tls.text(name)}; name a PEM file")
     settings = Settings(
         host=host,
         port=listen.whole("port", low=0, high=65535) if listen else 0,

@@ -54,6 +54,7 @@ def test_a_secret_may_stand_in_a_file_beside_it(tmp_path: Path) -> None:
         ("127.0.0.1", "0.0.0.0", "can be reached from other machines without TLS"),
         ("127.0.0.1", "gateway.hospital", "behind_proxy: true"),
         ("phigate: settings/v1", "phigate: settings/v9", "unknown word"),
+        ("policies: policies", "tls: {certificate: none.pem, key: none.key}\npolicies: policies", "name a PEM file"),
     ],
 )
 def test_a_wrong_setting_stops_start_up_and_says_what_to_write(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -73,6 +74,8 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("more", ["behind_proxy: true\n", "tls: {certificate: c.pem, key: k.pem}\n"])
 def test_other_addresses_need_tls_or_a_proxy(tmp_path: Path, more: str) -> None:
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / name).write_text("", encoding="utf-8")
     text = GOOD.replace("127.0.0.1", "10.0.0.5") + more
     assert load(write(tmp_path, text), environment={"EU_KEY": "x"}).host == "10.0.0.5"
 
