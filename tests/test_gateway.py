@@ -279,6 +279,69 @@ async def test_an_attempt_cut_off_while_sending_has_an_outcome(script: Script) -
     assert script.entry(Kind.OUTCOME).fields["status"] == "unknown"
 
 
+async def test_a_broken_stream_releases_nothing_that_waited(script: Script) -> None:
+    script.streams("Rest.")
+    assert script.external.reply_events is not None
+    script.external.reply_events.append(b"{}")
+    script.external.break_after = 2  # after the finishing chunk
+    reply = await script.say(NOTE, stream=True)
+    assert reply.stream is not None
+    events = b"".join(await drain(reply.stream))
+    assert b'"stop"' not in events
+    assert b"[DONE]" not in events
+
+
+async def test_several_choices_that_finish_in_one_chunk_wait_for_the_outcome(script: Script) -> None:
+    both = [{"index": n, "delta": {}, "finish_reason": "stop"} for n in (0, 1)]
+    script.streams("a", finish=False)
+    assert script.external.reply_events is not None
+    script.external.reply_events.append(json.dumps({"object": "chat.completion.chunk", "choices": both}).encode())
+    script.ledger.fail_from = 1
+    reply = await script.say(NOTE, stream=True, n=2)
+    assert reply.stream is not None
+    assert b'"stop"' not in b"".join(await drain(reply.stream))
+
+
+async def test_what_is_held_back_is_remembered_even_when_the_house_is_down(script: Script) -> None:
+    script.onprem.up = False
+    with pytest.raises(UnavailableError):
+        await script.send(IMAGE)
+    script.onprem.up = True
+    reply = await script.say(NOTE)
+    assert reply.headers["x-phigate-mode"] == "keep_onprem"
+
+
+async def test_a_memory_of_held_parts_that_fails_refuses_and_records(script: Script) -> None:
+    async def fails(*_: object) -> frozenset[Hold]:
+        raise UnavailableError("the database fails", code="state_unavailable")
+
+    script.held.limits = fails  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError):
+        await script.say(NOTE)
+    assert script.kinds == [Kind.REFUSAL]
+    assert script.external.calls == script.onprem.calls == []
+
+
+async def test_a_copy_without_one_of_its_messages_does_not_leave(script: Script) -> None:
+    messages = [{"role": "Helena", "content": "x"}, {"role": "user", "content": "What is sepsis?"}]
+    reply = await script.send({"model": "gpt-5", "messages": messages})
+    assert reply.headers["x-phigate-mode"] == "keep_onprem"
+    assert script.external.calls == []
+
+
+async def test_a_reply_that_could_not_be_scanned_withholds_its_tool_calls(script: Script) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "find", "arguments": '{"id": "123-45-6789"}'}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+    script.external.reply_body = json.dumps({"object": "chat.completion", "choices": [choice]}).encode()
+    pointer = "/choices/0/message/tool_calls/0/function/arguments#/id"
+    script.analyzer.unread = {pointer: Unread.FAILED}
+    tool = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
+    with pytest.raises(BadReplyError, match="identifier"):
+        await script.say(NOTE, tools=[tool])
+    assert script.entry(Kind.OUTCOME).fields["status"] == "blocked_output"
+
+
 async def test_errors_hold_no_text_of_the_request(script: Script) -> None:
     script.app = "demo"
     for break_it in ("analyzer", "ledger", "external"):
