@@ -16,6 +16,7 @@ from phigate.audit import exchange as entries
 from phigate.audit.mac import BodyMAC
 from phigate.deid.fingerprint import fingerprints
 from phigate.deid.found import found
+from phigate.deid.seams import seams, stitched
 from phigate.egress import Egress
 from phigate.errors import CallerError, PeerError, PhigateError, RefusedError, UnavailableError
 from phigate.exchange import Exchange, Outbound, Reply, Sent
@@ -146,7 +147,7 @@ class Gateway:
         """Detect. A detector that cannot run refuses, unless the signed site file says that on-prem may go on."""
         began = time.monotonic()
         try:
-            return await self._ports.analyzer.analyze(request.parts, bundle=bundle)
+            return await self._read(bundle, request)
         except UnavailableError as error:
             if bundle.detector.detector_down != "onprem":
                 await self.refused(rid, app.name, error.code, None, None)
@@ -155,6 +156,15 @@ class Gateway:
             return Analysis((unread,) * max(1, len(request.parts)), "down")
         finally:
             self._ports.metrics.observe("detect_seconds", time.monotonic() - began)
+
+    async def _read(self, bundle: Bundle, request: ChatRequest) -> Analysis:
+        """Analyse every part, and the edges between text parts of one message, which a model reads as one text."""
+        analysis = await self._ports.analyzer.analyze(request.parts, bundle=bundle)
+        edges = seams(request.parts)
+        if not edges:
+            return analysis
+        joined = await self._ports.analyzer.analyze([edge.joined for edge in edges], bundle=bundle)
+        return stitched(analysis, edges, joined)
 
     def _next(self, exchange: Exchange) -> Candidate | None:
         """Return the next pair that policy allows now, that is healthy and that was not tried yet.

@@ -342,6 +342,14 @@ async def test_a_reply_that_could_not_be_scanned_withholds_its_tool_calls(script
     assert script.entry(Kind.OUTCOME).fields["status"] == "blocked_output"
 
 
+async def test_a_name_cut_in_two_by_the_edge_of_a_part_leaves_in_neither(script: Script) -> None:
+    pieces = [{"type": "text", "text": "Patient Maria So"}, {"type": "text", "text": "uza has a cough."}]
+    await script.send({"model": "gpt-5", "messages": [{"role": "user", "content": pieces}]})
+    sent = json.dumps(script.external.calls[0][1])
+    assert "Maria So" not in sent
+    assert "uza" not in sent
+
+
 async def test_errors_hold_no_text_of_the_request(script: Script) -> None:
     script.app = "demo"
     for break_it in ("analyzer", "ledger", "external"):
