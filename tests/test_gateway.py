@@ -315,7 +315,7 @@ async def test_a_memory_of_held_parts_that_fails_refuses_and_records(script: Scr
     async def fails(*_: object) -> frozenset[Hold]:
         raise UnavailableError("the database fails", code="state_unavailable")
 
-    script.held.limits = fails  # type: ignore[method-assign]
+    script.held.limits = fails  # type: ignore[method-assign,assignment]
     with pytest.raises(UnavailableError):
         await script.say(NOTE)
     assert script.kinds == [Kind.REFUSAL]
