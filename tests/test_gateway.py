@@ -292,7 +292,7 @@ async def test_a_broken_stream_releases_nothing_that_waited(script: Script) -> N
 
 
 async def test_several_choices_that_finish_in_one_chunk_wait_for_the_outcome(script: Script) -> None:
-    both = [{"index": n, "delta": {}, "finish_reason": "stop"} for n in (0, 1)]
+    both: Any = [{"index": n, "delta": {}, "finish_reason": "stop"} for n in (0, 1)]
     script.streams("a", finish=False)
     assert script.external.reply_events is not None
     script.external.reply_events.append(json.dumps({"object": "chat.completion.chunk", "choices": both}).encode())
