@@ -44,14 +44,15 @@ HEAD_MOVES = (
 
 
 def upgrade() -> None:
-    _create_tables()
+    _create_log()
+    _create_evidence()
     if op.get_context().dialect.name == "postgresql":
         _guard_postgres()
     else:
         _guard_sqlite()
 
 
-def _create_tables() -> None:
+def _create_log() -> None:
     op.create_table(
         "ledger_head",
         sa.Column("log_id", sa.Integer, primary_key=True, autoincrement=False),
@@ -84,6 +85,9 @@ def _create_tables() -> None:
         sa.Column("hashes", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("log_id", "level", "n"),
     )
+
+
+def _create_evidence() -> None:
     op.create_table(
         "ledger_batch",
         sa.Column("log_id", sa.Integer, nullable=False),

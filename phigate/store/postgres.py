@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from phigate.errors import LedgerStateError, SettingsError
 from phigate.store.migrate import current, upgrade
+from phigate.store.statements import SharedStatements
 from phigate.store.storage import CommitUnknownError, Growth, Head, Row, StorageError, Trouble
 
 _SESSION: Final = (
@@ -27,15 +28,6 @@ _SESSION: Final = (
 )
 _MUST_BE_ON: Final = ("fsync", "full_page_writes", "synchronous_commit")
 _CONNECT: Final = {"connect_timeout": 2, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
-_HEAD: Final = (
-    "SELECT log_id, origin, size, root, frontier, last_ts, closed FROM ledger_head WHERE origin = %s FOR UPDATE"
-)
-_ROW: Final = "SELECT idx, eid, kind, rid, attempt, entry, leaf FROM ledger_entry"
-_OPEN_INTENTS: Final = (
-    "SELECT idx, eid, kind, rid, attempt, entry, leaf FROM ledger_entry AS i"
-    " WHERE log_id = %s AND idx >= %s AND kind = 'intent' AND NOT EXISTS (SELECT 1 FROM ledger_entry AS o"
-    " WHERE o.log_id = i.log_id AND o.rid = i.rid AND o.attempt = i.attempt AND o.kind = 'outcome') ORDER BY idx"
-)
 # One statement, one round trip: the lock on the head is held for that much less.
 _GROW: Final = (
     "WITH e AS (INSERT INTO ledger_entry (log_id, idx, eid, kind, rid, attempt, entry, leaf)"
@@ -45,7 +37,7 @@ _GROW: Final = (
 )
 
 
-class PostgresStorage:
+class PostgresStorage(SharedStatements):
     """The `Storage` of one replica: one connection, used by one thread. ``boot`` names who holds it."""
 
     alone = False
@@ -107,14 +99,13 @@ class PostgresStorage:
         if self._connection is None:
             raise StorageError(Trouble.DOWN, "answer without a connection")
         with _translated("run a statement"):
-            result = self._connection.exec_driver_sql(sql, parameters or None)
+            result = self._connection.exec_driver_sql(sql.replace("?", "%s"), parameters or None)
             return list(result) if result.returns_rows else []
 
     def begin(self, origin: str) -> Head | None:
         """Begin, and wait for the lock on the head row, 2 seconds at most."""
         self._run("BEGIN")
-        found = self._run(_HEAD, (origin,))
-        return _head(found[0]) if found else None
+        return self._head(origin, suffix=" FOR UPDATE")
 
     def create(self, origin: str) -> Head:
         """Insert the head row, or lock that of the replica which was quicker."""
@@ -124,30 +115,10 @@ class PostgresStorage:
             " ON CONFLICT DO NOTHING",
             (origin, sha256(b"").digest()),
         )
-        found = self._run(_HEAD, (origin,))
-        if not found:  # two origins created at once took the same number
+        head = self._head(origin, suffix=" FOR UPDATE")
+        if head is None:  # two origins created at once took the same number
             raise StorageError(Trouble.DOWN, "create a log, another was created at the same time")
-        return _head(found[0])
-
-    def batch_root(self, log_id: int, size: int) -> bytes | None:
-        """Return the root of the batch that ended at this size."""
-        found = self._run("SELECT root FROM ledger_batch WHERE log_id = %s AND size = %s", (log_id, size))
-        return bytes(found[0][0]) if found else None
-
-    def leaves(self, log_id: int, start: int, end: int) -> list[bytes]:
-        """Return leaf hashes in order."""
-        sql = "SELECT leaf FROM ledger_entry WHERE log_id = %s AND idx >= %s AND idx < %s ORDER BY idx"
-        return [bytes(row[0]) for row in self._run(sql, (log_id, start, end))]
-
-    def tiles(self, log_id: int, level: int, start: int, end: int) -> list[bytes]:
-        """Return full tiles in order."""
-        sql = "SELECT hashes FROM ledger_tile WHERE log_id = %s AND level = %s AND n >= %s AND n < %s ORDER BY n"
-        return [bytes(row[0]) for row in self._run(sql, (log_id, level, start, end))]
-
-    def rows(self, log_id: int, start: int, end: int) -> list[Row]:
-        """Return entries in order."""
-        sql = f"{_ROW} WHERE log_id = %s AND idx >= %s AND idx < %s ORDER BY idx"
-        return [Row(*row) for row in self._run(sql, (log_id, start, end))]
+        return head
 
     def find(self, log_id: int, eids: Iterable[str]) -> dict[str, tuple[int, bytes]]:
         """Look entries up by their id."""
@@ -199,36 +170,6 @@ class PostgresStorage:
                 self._run("ROLLBACK")
         except StorageError:
             self.close()
-
-    def newest_checkpoint(self, log_id: int) -> bytes | None:
-        """Return the newest signed checkpoint."""
-        sql = "SELECT note FROM ledger_checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1"
-        found = self._run(sql, (log_id,))
-        return bytes(found[0][0]) if found else None
-
-    def add_checkpoint(self, log_id: int, size: int, note: bytes) -> None:
-        """Keep a signed checkpoint."""
-        self._run("INSERT INTO ledger_checkpoint (log_id, size, note) VALUES (%s,%s,%s)", (log_id, size, note))
-
-    def newest_anchor(self, log_id: int, kind: str) -> bytes | None:
-        """Return the newest outside evidence of a kind."""
-        sql = "SELECT blob FROM ledger_anchor WHERE log_id = %s AND type = %s ORDER BY size DESC LIMIT 1"
-        found = self._run(sql, (log_id, kind))
-        return bytes(found[0][0]) if found else None
-
-    def add_anchor(self, log_id: int, size: int, kind: str, blob: bytes) -> None:
-        """Keep outside evidence; another replica may have kept the same already."""
-        sql = "INSERT INTO ledger_anchor (log_id, size, type, blob) VALUES (%s,%s,%s,%s) ON CONFLICT DO NOTHING"
-        self._run(sql, (log_id, size, kind, blob))
-
-    def open_intents(self, log_id: int, start: int) -> list[Row]:
-        """Return intents without an outcome."""
-        return [Row(*row) for row in self._run(_OPEN_INTENTS, (log_id, start))]
-
-
-def _head(row: Any) -> Head:
-    log_id, origin, size, root, frontier, last_ts, closed = row
-    return Head(log_id, origin, size, bytes(root), bytes(frontier), last_ts, bool(closed))
 
 
 def _boot_key(boot: str) -> int:

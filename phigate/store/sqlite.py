@@ -20,7 +20,8 @@ from sqlalchemy.pool import StaticPool
 
 from phigate.errors import LedgerStateError
 from phigate.store.migrate import upgrade
-from phigate.store.storage import CommitUnknownError, Growth, Head, Row, StorageError, Trouble
+from phigate.store.statements import SharedStatements
+from phigate.store.storage import CommitUnknownError, Growth, Head, StorageError, Trouble
 from phigate.tlog.merkle import EMPTY_ROOT
 
 LOG_ID: Final = 1  # one log per file
@@ -51,7 +52,7 @@ _FORBIDDEN: Final = frozenset(
 )
 
 
-class SQLiteStorage:
+class SQLiteStorage(SharedStatements):
     """The `Storage` of one file. ``connect`` exists so that tests can put a failing connection underneath."""
 
     alone = True  # the lock file keeps other writers away
@@ -140,13 +141,7 @@ class SQLiteStorage:
     def begin(self, origin: str) -> Head | None:
         """Begin at once as the writer, so that no read is ever upgraded."""
         self._run("BEGIN IMMEDIATE")
-        found = self._run(
-            "SELECT log_id, origin, size, root, frontier, last_ts, closed FROM ledger_head WHERE origin = ?", (origin,)
-        )
-        if not found:
-            return None
-        log_id, origin, size, root, frontier, last_ts, closed = found[0]
-        return Head(log_id, origin, size, root, frontier, last_ts, bool(closed))
+        return self._head(origin)
 
     def create(self, origin: str) -> Head:
         """Insert the one head row of this file."""
@@ -156,29 +151,6 @@ class SQLiteStorage:
             (head.log_id, head.origin, head.size, head.root, head.frontier, head.last_ts, head.closed),
         )
         return head
-
-    def batch_root(self, log_id: int, size: int) -> bytes | None:
-        """Return the root of the batch that ended at this size."""
-        found = self._run("SELECT root FROM ledger_batch WHERE log_id = ? AND size = ?", (log_id, size))
-        return bytes(found[0][0]) if found else None
-
-    def leaves(self, log_id: int, start: int, end: int) -> list[bytes]:
-        """Return leaf hashes in order."""
-        sql = "SELECT leaf FROM ledger_entry WHERE log_id = ? AND idx >= ? AND idx < ? ORDER BY idx"
-        return [bytes(row[0]) for row in self._run(sql, (log_id, start, end))]
-
-    def tiles(self, log_id: int, level: int, start: int, end: int) -> list[bytes]:
-        """Return full tiles in order."""
-        sql = "SELECT hashes FROM ledger_tile WHERE log_id = ? AND level = ? AND n >= ? AND n < ? ORDER BY n"
-        return [bytes(row[0]) for row in self._run(sql, (log_id, level, start, end))]
-
-    def rows(self, log_id: int, start: int, end: int) -> list[Row]:
-        """Return entries in order."""
-        sql = (
-            "SELECT idx, eid, kind, rid, attempt, entry, leaf FROM ledger_entry"
-            " WHERE log_id = ? AND idx >= ? AND idx < ? ORDER BY idx"
-        )
-        return [Row(*row) for row in self._run(sql, (log_id, start, end))]
 
     def find(self, log_id: int, eids: Iterable[str]) -> dict[str, tuple[int, bytes]]:
         """Look entries up by their id."""
@@ -232,36 +204,6 @@ class SQLiteStorage:
                 self._run("ROLLBACK")
         except StorageError:
             self.close()
-
-    def newest_checkpoint(self, log_id: int) -> bytes | None:
-        """Return the newest signed checkpoint."""
-        sql = "SELECT note FROM ledger_checkpoint WHERE log_id = ? ORDER BY size DESC LIMIT 1"
-        found = self._run(sql, (log_id,))
-        return bytes(found[0][0]) if found else None
-
-    def add_checkpoint(self, log_id: int, size: int, note: bytes) -> None:
-        """Keep a signed checkpoint."""
-        self._run("INSERT INTO ledger_checkpoint (log_id, size, note) VALUES (?,?,?)", (log_id, size, note))
-
-    def newest_anchor(self, log_id: int, kind: str) -> bytes | None:
-        """Return the newest outside evidence of a kind."""
-        sql = "SELECT blob FROM ledger_anchor WHERE log_id = ? AND type = ? ORDER BY size DESC LIMIT 1"
-        found = self._run(sql, (log_id, kind))
-        return bytes(found[0][0]) if found else None
-
-    def add_anchor(self, log_id: int, size: int, kind: str, blob: bytes) -> None:
-        """Keep outside evidence."""
-        self._run("INSERT INTO ledger_anchor (log_id, size, type, blob) VALUES (?,?,?,?)", (log_id, size, kind, blob))
-
-    def open_intents(self, log_id: int, start: int) -> list[Row]:
-        """Return intents without an outcome."""
-        sql = (
-            "SELECT idx, eid, kind, rid, attempt, entry, leaf FROM ledger_entry AS i"
-            " WHERE log_id = ? AND idx >= ? AND kind = 'intent' AND NOT EXISTS (SELECT 1 FROM ledger_entry AS o"
-            " WHERE o.log_id = i.log_id AND o.rid = i.rid AND o.attempt = i.attempt AND o.kind = 'outcome')"
-            " ORDER BY idx"
-        )
-        return [Row(*row) for row in self._run(sql, (log_id, start))]
 
 
 def upgrade_if_needed(connection: sa.Connection) -> None:
