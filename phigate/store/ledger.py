@@ -21,6 +21,7 @@ from phigate.audit.schema import check
 from phigate.errors import PhigateError, UnavailableError
 from phigate.logs import Event, emit
 from phigate.store.duties import Duties
+from phigate.store.reserve import Reserve
 from phigate.store.sealing import Item
 from phigate.store.writer import Done, Writer
 
@@ -61,11 +62,13 @@ class StoreLedger:
         *,
         limits: LedgerLimits | None = None,
         room: Callable[[], str | None] = lambda: None,
+        reserve: Reserve | None = None,
     ) -> None:
         self.writer = writer
         self.limits = limits or LedgerLimits()
         self._duties = duties
-        self._room = room
+        self._disk_room = room
+        self._reserve = reserve
         self._queue: deque[tuple[Item, _Waiter]] = deque()
         self._wake = threading.Condition()
         self._stopping = False
@@ -110,6 +113,10 @@ class StoreLedger:
         if self.writer.broken is not None:
             return f"fork suspected: {self.writer.broken}"
         return self._trouble or self.writer.down or self._room()
+
+    def _room(self) -> str | None:
+        """Return None when there is room for new exchanges."""
+        return self._disk_room() or (self._reserve.missing() if self._reserve else None)
 
     # -- start and end -----------------------------------------------------------------------------------------
 
@@ -168,7 +175,7 @@ class StoreLedger:
         waiter.future.set_exception(
             UnavailableError(
                 f"expected the entry to be durable within {self.limits.deadline_s} s, found it not so",
-                code="ledger_unavailable",
+                code=self.writer.code,
             )
         )
 
@@ -177,6 +184,8 @@ class StoreLedger:
     def _run(self, loop: asyncio.AbstractEventLoop, started: asyncio.Future[None]) -> None:
         try:
             self._duties.begin()
+            if self._reserve is not None:
+                self._reserve.hold()
         except PhigateError as error:
             self.writer.storage.close()
             self.writer.storage.release()
@@ -200,6 +209,8 @@ class StoreLedger:
             waiters = {item.eid: waiter for item, waiter in batch}
             _deliver(self.writer.write([item for item, _ in batch]), waiters)
         self._duties.run(queued=len(self._queue))
+        if self._reserve is not None and self._disk_room() is None:
+            self._reserve.hold()
         self._say_what_changed()
         return bool(batch) or not self._stopping
 

@@ -24,6 +24,7 @@ from phigate.signing import in_memory
 from phigate.store.duties import Duties, Rhythm
 from phigate.store.key_folder import ledger_keys
 from phigate.store.ledger import LedgerLimits, StoreLedger
+from phigate.store.reserve import RESERVE_BYTES, Reserve
 from phigate.store.sealing import Sealer
 from phigate.store.sqlite import SQLiteStorage
 from phigate.store.storage import Storage
@@ -43,6 +44,7 @@ def open_ledger(
     rhythm: Rhythm | None = None,
     now: Callable[[], float] = time.time,
     min_free_bytes: int | None = None,
+    reserve_bytes: int | None = None,
     previous: dict[str, JSON] | None = None,
 ) -> StoreLedger:
     """Return the ledger of an origin, not started yet: ``await start()`` and ``await close()``, or ``async with``.
@@ -50,6 +52,8 @@ def open_ledger(
     ``url`` is ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
     Keys that do not exist yet are created in ``keys_folder`` (see `key_folder`).
     ``min_free_bytes`` of disk are kept for outcomes of exchanges that run; None is the default of `disk_room`.
+    ``reserve_bytes`` are preallocated for these as well (see `reserve`); None is the default, 0 where
+    ``min_free_bytes`` is given.
     ``previous`` stands in the genesis of a new log: what it follows (see recover).
     Raises `SettingsError`; `start` raises `LedgerStateError` when the log cannot be continued.
     """
@@ -58,7 +62,10 @@ def open_ledger(
     record = in_memory(f"{origin}/{replica}")
     sealer = Sealer(origin, replica, secrets.token_hex(16), record, now, time.monotonic)
     storage, folder = open_storage(url, boot=sealer.boot)
-    writer = Writer(storage, sealer, new_eid=lambda: new_id(now))
+    reserve = _reserve(folder, min_free_bytes, reserve_bytes)
+    writer = Writer(
+        storage, sealer, new_eid=lambda: new_id(now), release_room=reserve.release if reserve else lambda: False
+    )
     duties = Duties(
         writer,
         checkpoint=keys.checkpoint,
@@ -71,7 +78,14 @@ def open_ledger(
         software=software(),
     )
     room = disk_room(folder, min_free_bytes) if folder is not None else lambda: None
-    return StoreLedger(writer, duties, limits=limits, room=room)
+    return StoreLedger(writer, duties, limits=limits, room=room, reserve=reserve)
+
+
+def _reserve(folder: Path | None, min_free_bytes: int | None, reserve_bytes: int | None) -> Reserve | None:
+    if folder is None:
+        return None
+    default = RESERVE_BYTES if min_free_bytes is None else 0
+    return Reserve(folder / "ledger.reserve", default if reserve_bytes is None else reserve_bytes)
 
 
 def open_storage(url: str, *, boot: str = "") -> tuple[Storage, Path | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -36,7 +37,9 @@ _PRAGMAS: Final = (
     "PRAGMA cell_size_check=ON",
     "PRAGMA mmap_size=0",
 )
-_FULL: Final = frozenset({"SQLITE_FULL"})
+# What SQLite says of its own files where the disk has no room for them.
+_NEEDS_ROOM: Final = frozenset({"SQLITE_CANTOPEN", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMOPEN"})
+_ROOM_BYTES: Final = 256 * 1024
 _BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_BUSY_SNAPSHOT"})
 _FORBIDDEN: Final = frozenset(
     {
@@ -67,7 +70,7 @@ class SQLiteStorage(SharedStatements):
     def open(self) -> None:
         """Take the lock file, create or migrate the database, and connect."""
         self._take_lock()
-        with _translated("open the file"):
+        with _translated("open the file", self.path.parent):
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
                 _sync_folder(self.path.parent)
@@ -127,7 +130,7 @@ class SQLiteStorage(SharedStatements):
     def _run(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         if self._connection is None:
             raise StorageError(Trouble.DOWN, "answer without a connection")
-        with _translated("run a statement"):
+        with _translated("run a statement", self.path.parent):
             result = self._connection.exec_driver_sql(sql, parameters)
             return list(result) if result.returns_rows else []
 
@@ -135,7 +138,7 @@ class SQLiteStorage(SharedStatements):
         if self._connection is None:
             raise StorageError(Trouble.DOWN, "answer without a connection")
         if rows:
-            with _translated("insert rows"):
+            with _translated("insert rows", self.path.parent):
                 self._connection.exec_driver_sql(sql, rows)
 
     def begin(self, origin: str) -> Head | None:
@@ -221,23 +224,23 @@ def _authorize(action: int, table: str | None, column: str | None, *_: object) -
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translated(what: str, folder: Path) -> Iterator[None]:
     """Map SQLite's errors once, by its own error names."""
     try:
         yield
     except sa.exc.DBAPIError as error:
-        raise StorageError(_trouble(error.orig), what) from error
+        raise StorageError(_trouble(error.orig, folder), what) from error
     except sqlite3.Error as error:
-        raise StorageError(_trouble(error), what) from error
+        raise StorageError(_trouble(error, folder), what) from error
     except OSError as error:
         raise StorageError(Trouble.FULL if error.errno == 28 else Trouble.DOWN, what) from error
 
 
-def _trouble(error: BaseException | None) -> Trouble:
+def _trouble(error: BaseException | None, folder: Path) -> Trouble:
     name = getattr(error, "sqlite_errorname", "")
     if isinstance(error, sqlite3.IntegrityError):
         return Trouble.CLASH
-    if name in _FULL:
+    if name == "SQLITE_FULL" or (name in _NEEDS_ROOM and shutil.disk_usage(folder).free < _ROOM_BYTES):
         return Trouble.FULL
     return Trouble.DOWN if name in _BUSY else Trouble.DAMAGED
 

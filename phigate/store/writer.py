@@ -30,7 +30,14 @@ RETRY_S: Final = 0.05
 class Writer:
     """Appends for one boot of one replica. ``broken`` is set once the log does not continue what this replica saw."""
 
-    def __init__(self, storage: Storage, sealer: Sealer, *, new_eid: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        sealer: Sealer,
+        *,
+        new_eid: Callable[[], str],
+        release_room: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.storage = storage
         self.sealer = sealer
         self.new_eid = new_eid
@@ -45,6 +52,8 @@ class Writer:
         self._lost_since = self._lost_until = 0.0
         self._lost_lock = threading.Lock()  # appends are refused in the callers' threads as well
         self.down: str | None = None  # what the last transaction failed of
+        self.full = False  # whether the disk was full since the last transaction that succeeded
+        self._release_room = release_room  # gives the reserve back; False when there is none
 
     def write(self, items: Sequence[Item]) -> Done:
         """Append the items in order and say what became of each. Never raises for what a database can do."""
@@ -86,7 +95,8 @@ class Writer:
         """End the transaction; drop a connection that cannot be trusted. The next attempt opens another."""
         self.storage.rollback()
         self.down = str(error)
-        if isinstance(error, CommitUnknownError) or error.trouble in {Trouble.DOWN, Trouble.DAMAGED}:
+        # A full disk leaves the connection sound, and another could not even be opened: it needs room itself.
+        if error.trouble in {Trouble.DOWN, Trouble.DAMAGED}:
             self.storage.close()
             self._connected = False
             self._suspect = self._suspect or error.trouble is Trouble.DAMAGED
@@ -126,7 +136,7 @@ class Writer:
         except (StorageError, LedgerStateError):
             self.sealer.unseal(len(sealed))
             raise
-        self._own, self._lost, self.down = [], 0, None
+        self._own, self._lost, self.down, self.full = [], 0, None, False
         mine = {item.eid for item in own}
         done += [pair for pair in zip(sealed, receipts, strict=True) if pair[0].eid not in mine]
         return []
@@ -139,15 +149,35 @@ class Writer:
             return self._without_clashing(items, done)
         settled = {item.eid for item, _ in done}  # an item may have been refused while it was sealed
         items = [item for item in items if item.eid not in settled]
-        patience = time.monotonic() + RETRY_S if unknown or error.trouble is not Trouble.FULL else float("inf")
-        expired = [item for item in items if item.deadline <= patience]
-        code = "ledger_full" if error.trouble is Trouble.FULL else "ledger_unavailable"
-        done += [(item, _refused(str(error), code=code)) for item in expired]
-        self.count_lost(len(expired))
+        if error.trouble is Trouble.FULL:
+            return self._when_full(error, items, done)
+        patience = time.monotonic() + RETRY_S
+        self._refuse([item for item in items if item.deadline <= patience], done, error)
         left = [item for item in items if item.deadline > patience]
         if left:
             time.sleep(RETRY_S)
         return left
+
+    def _when_full(self, error: StorageError, items: list[Item], done: Done) -> list[Item]:
+        """Give the reserve back for what ends exchanges, and refuse what begins one. Returns the items to try again.
+
+        A COMMIT that met the full disk is settled like any other: the next attempt looks before it writes.
+        """
+        self.full = True
+        if not self._release_room():
+            self._refuse(items, done, error)
+            return []
+        self._refuse([item for item in items if item.draft.kind is Kind.INTENT], done, error)
+        return [item for item in items if item.draft.kind is not Kind.INTENT]
+
+    def _refuse(self, items: list[Item], done: Done, error: StorageError) -> None:
+        done += [(item, _refused(str(error), code=self.code)) for item in items]
+        self.count_lost(len(items))
+
+    @property
+    def code(self) -> str:
+        """Why nothing is appended now, as the app is told: one word for a full disk, however SQLite met it."""
+        return "ledger_full" if self.full else "ledger_unavailable"
 
     def _without_clashing(self, items: list[Item], done: Done) -> list[Item]:
         """Acknowledge what stands already under its id, refuse what is about what another entry is about.

@@ -226,7 +226,7 @@ async def test_below_the_watermark_outcomes_still_pass(tmp_path: Path) -> None:
     async with a_ledger(tmp_path) as ledger:
         draft = an_intent()
         intent = await ledger.append(draft)
-        ledger._room = lambda: "expected 512 MiB free on the ledger's disk, found 3"
+        ledger._disk_room = lambda: "expected 512 MiB free on the ledger's disk, found 3"
         with pytest.raises(UnavailableError, match="512 MiB") as caught:
             await ledger.append(an_intent())
         assert caught.value.code == "ledger_full"
