@@ -21,8 +21,10 @@ COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "tool_arguments_misfit": ((), "tool calls from outside whose restored arguments do not fit the app's schema"),
     "inherited_limits": (("hold",), "exchanges that inherited a limit of an earlier one"),
     "incomplete": (("why",), "exchanges whose detection was incomplete"),
+    "model_tokens": (("kind", "of"), "tokens that models read (prompt) and wrote (completion), as they say"),
     "upstream_errors": (("kind",), "upstream calls that failed"),
     "ledger_errors": (("code",), "appends that failed"),
+    "policy_changes": (("result",), "changes of the policy folder: activated, refused, failed"),
 }
 TIMINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "detect_seconds": ((), "detection of one request"),
@@ -34,6 +36,8 @@ TIMINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 GAUGES: Final[dict[str, str]] = {
     "open_exchanges": "exchanges in progress",
     "ledger_size": "entries in the log",
+    "policy_refused": "ALERT: 1 while the files in the policy folder are not the ones in force",
+    "policy_stale": "ALERT: 1 while nothing leaves, because files were refused for max_stale_hours",
 }
 _BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 

@@ -35,6 +35,7 @@ from phigate.watching import Watch
 from phigate.wire import reply as wire_reply
 from phigate.wire import sse
 from phigate.wire.parts import Need
+from phigate.wire.usage import Usage
 
 _FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"')
 _UNOPENED: Final = frozenset({"upstream_unreachable", "upstream_open", "upstream_settings"})  # no byte can have left
@@ -54,6 +55,7 @@ class _End:
     left: tuple[int, bytes] | None = None  # what really went outside
     provider_request_id: str = ""
     tokens: Mapping[str, int] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)  # what the model read and wrote, as it says
     misses: Counter[EntityType] = field(default_factory=Counter)
     found: Counter[EntityType] = field(default_factory=Counter)
     texts: tuple[PHIText, ...] = ()  # of the reply as the app saw it, for what a later turn inherits
@@ -117,6 +119,7 @@ class Returning:
     async def _whole(self, end: _End, answer: UpstreamReply, headers: dict[str, str]) -> Reply:
         assert answer.body is not None
         body = answer.body
+        end.usage.take(body)
         if answer.status != 200:
             end.forwarded.update(body)
             await self._outcome(end, Status.UPSTREAM_ERROR)
@@ -195,6 +198,7 @@ class Returning:
             restorer = StreamRestorer(_map(end), restore_in_urls=_hosts(end), json=_in_json(end))
         try:
             async for event in events:
+                end.usage.chunk(event)
                 if restorer is None:
                     yield event
                     continue
@@ -288,7 +292,7 @@ class Returning:
         sent, exchange = end.sent, end.sent.exchange
         problem = await self._hold_reply(end)
         latency_ms = int((time.monotonic() - exchange.started) * 1000)
-        mode = exchange.mode(sent.outbound.candidate)
+        mode, spent = exchange.mode(sent.outbound.candidate), end.usage.to_json()
         receipt = await self._ledger.append(
             entries.outcome(
                 rid=exchange.rid,
@@ -303,10 +307,16 @@ class Returning:
                 found_in_reply=end.found,
                 latency_ms=latency_ms,
                 provider_request_id=end.provider_request_id,
+                usage=spent,
+                model=end.usage.model,
             )
         )
         self._metrics.count("exchanges", mode=mode.value, status=status.value)
         self._metrics.observe("exchange_seconds", latency_ms / 1000, mode=mode.value)
+        kind = sent.outbound.candidate.kind.value
+        for of in ("prompt", "completion"):
+            if number := spent.get(of, 0):
+                self._metrics.count("model_tokens", number, kind=kind, of=of)
         for name in ("restored", "withheld", "lost", "invented"):
             if number := end.tokens.get(name, 0):
                 self._metrics.count(f"tokens_{name}", number)

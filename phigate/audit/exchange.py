@@ -95,11 +95,14 @@ def outcome(
     found_in_reply: Mapping[EntityType, int],
     latency_ms: int,
     provider_request_id: str,
+    usage: Mapping[str, JSON] | None = None,
+    model: str = "",
 ) -> Draft:
     """Say how the attempt of ``intent`` ended. Append it before the last byte reaches the app.
 
     ``sent`` is what really left (outside only), ``answer`` what was forwarded to the app, both as size and MAC.
-    ``http_status`` is the upstream's, 0 when none came. A provider's request id that is no id is left out.
+    ``http_status`` is the upstream's, 0 when none came. ``usage`` is `wire.usage.Usage.to_json`, ``model`` the one
+    that says it answered. A model or a provider's request id that is no id is left out.
     """
     fields: dict[str, JSON] = {
         "intent": {"idx": intent.index, "leaf": intent.leaf.hex()},
@@ -117,6 +120,10 @@ def outcome(
         fields["out"] = _body(answer)
     if is_provider_id(provider_request_id):
         fields["provider_request"] = provider_request_id
+    if is_id(model):
+        fields["model"] = model
+    if usage:
+        fields["usage"] = dict(usage)
     return Draft(Kind.OUTCOME, _without_empty(fields), rid, attempt)
 
 

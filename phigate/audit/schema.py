@@ -142,6 +142,8 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
         "found": table(TYPE, COUNT),
         "latency_ms": COUNT,
         "provider_request": PROVIDER_ID,
+        "model": ID,
+        "usage": record({"completion": COUNT}, {"prompt": COUNT, "cached": COUNT, "estimated": FLAG}),
         "by": one_of(["reconciler"]),
     },
     Kind.REFUSAL: {
@@ -152,7 +154,7 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
         "inherited": _HOLDS,
     },
     Kind.HEARTBEAT: {"open": COUNT, "queue": COUNT, "settled": COUNT},
-    Kind.CONFIG: {"signed_by": list_of(ID), "files": number(0, 10_000), "software": ID},
+    Kind.CONFIG: {"signed_by": list_of(ID), "files": number(0, 10_000), "software": ID, "previous": DIGEST},
     Kind.KEY: {"why": CODE},
     Kind.ACCESS: {"from": COUNT, "to": COUNT, "rid": UUID},
     Kind.EXPORT: {"from": COUNT, "digest": DIGEST},

@@ -175,6 +175,22 @@ def test_an_outcome_of_nothing_sent_is_short() -> None:
     assert draft.fields.keys() == {"intent", "status", "latency_ms"}
 
 
+def test_an_outcome_says_what_was_spent_and_which_model_answered() -> None:
+    spent = {"prompt": 31, "completion": 7, "cached": 16}
+    draft = an_outcome(usage=spent, model="medgemma-27b-text-it")
+    check(draft)
+    assert draft.fields["usage"] == spent
+    assert draft.fields["model"] == "medgemma-27b-text-it"
+    check(an_outcome(usage={"completion": 3, "estimated": True}))
+
+
+@pytest.mark.parametrize("model", ["", "Maria da Silva", "modèle", "12345678909", "x" * 200])
+def test_a_model_that_is_no_id_is_left_out(model: str) -> None:
+    draft = an_outcome(model=model, usage={})
+    check(draft)
+    assert not {"model", "usage"} & draft.fields.keys()
+
+
 @given(st.text(), st.integers(), st.integers())
 def test_what_a_provider_says_never_stops_an_outcome(request_id: str, http_status: int, latency_ms: int) -> None:
     check(an_outcome(provider_request_id=request_id, http_status=http_status, latency_ms=latency_ms))
