@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from heapq import merge
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -165,8 +166,10 @@ class SQLiteSource:
         return _blob(rows[0][0]) if rows else None
 
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
-        """Yield size and note of every checkpoint that was there when this was opened."""
-        return self._pages("ledger_checkpoint", "note", upto=self._signed)
+        """Yield size and note of every checkpoint that was there when this was opened, cosigned ones as well."""
+        signed = self._pages("ledger_checkpoint", "note", upto=self._signed)
+        cosigned = self._pages("ledger_anchor", "blob", upto=self._signed, only="AND type = 'cosigned'")
+        return merge(signed, cosigned, key=lambda head: head[0])
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield size and root after each commit."""
@@ -202,8 +205,8 @@ class SQLiteSource:
         )
         return _blob(rows[0][0]) if rows else None
 
-    def _pages(self, table: str, column: str, *, upto: int) -> Iterator[tuple[int, bytes]]:
-        sql = f"SELECT size, {column} FROM {table} WHERE log_id = ? AND size > ? AND size <= ?"  # noqa: S608 - ours
+    def _pages(self, table: str, column: str, *, upto: int, only: str = "") -> Iterator[tuple[int, bytes]]:
+        sql = f"SELECT size, {column} FROM {table} WHERE log_id = ? AND size > ? AND size <= ? {only}"  # noqa: S608
         after = -1
         while rows := self._all(f"{sql} ORDER BY size LIMIT 4096", self._log_id, after, upto):
             yield from ((_number(row[0]), _blob(row[1])) for row in rows)

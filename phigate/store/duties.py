@@ -6,6 +6,7 @@ the exchanges of boots that died: an intent without outcome becomes ``unknown``,
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,7 +18,7 @@ from phigate.signing import Ed25519Signer, Signer
 from phigate.store.anchor import AnchorFile
 from phigate.store.growth import rebuild
 from phigate.store.sealing import Item, rfc3339
-from phigate.store.source import KEYRING
+from phigate.store.source import COSIGNED, KEYRING
 from phigate.store.storage import Head, Row, StorageError
 from phigate.store.writer import Writer
 from phigate.tlog.checkpoint import Checkpoint, SignedCheckpoint
@@ -67,8 +68,10 @@ class Duties:
         self._previous = previous
         self._published = published
         self._signed_size = 0
+        self._signed_at = self.writer.sealer.mono()
         self._mono = writer.sealer.mono
         self._checkpoint_due = self._heartbeat_due = self._reconcile_due = 0.0
+        self._cosigned: deque[tuple[int, bytes]] = deque(maxlen=16)  # filled by another thread, kept by this one
         self._settled = 0  # every intent before this index has its outcome
 
     # -- begin and end -----------------------------------------------------------------------------------------
@@ -193,6 +196,12 @@ class Duties:
             self._quietly(self._reconcile)
         if self._unsigned() and now >= self._checkpoint_due:
             self._quietly(self._publish)
+        if self._cosigned:
+            self._quietly(self._keep_cosigned)
+
+    def unsigned_s(self) -> float:
+        """Return for how many seconds entries stand that no checkpoint covers; 0 where all are covered."""
+        return max(0.0, self._mono() - self._signed_at) if self._unsigned() else 0.0
 
     def _unsigned(self) -> bool:
         head = self.writer.head
@@ -239,9 +248,22 @@ class Duties:
         if not self._signed_by_another(head):
             storage.add_checkpoint(head.log_id, head.size, note)
         storage.commit()
-        self._signed_size = head.size
+        self._signed_size, self._signed_at = head.size, self._mono()
         if self._published is not None:
             self._published(note)
+
+    def keep_cosigned(self, size: int, note: bytes) -> None:
+        """Have a checkpoint with the lines of its witnesses kept, soon. May be called from any thread."""
+        self._cosigned.append((size, note))
+
+    def _keep_cosigned(self) -> None:
+        head, storage = self.writer.head, self.writer.storage
+        assert head is not None
+        size, note = self._cosigned[0]
+        storage.begin(head.origin)
+        storage.add_anchor(head.log_id, size, COSIGNED, note)
+        storage.commit()
+        self._cosigned.popleft()
 
     def _signed_by_another(self, head: Head) -> bool:
         """Return whether another replica signed this head or a larger one. Raises when it signed another history."""

@@ -52,7 +52,7 @@ def ledger_keys(folder: Path, *, origin: str, now: float) -> LedgerKeys:
     root key is not here.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(folder):
+    with keyring_lock(folder):
         keyring = read_keyring(folder)
         if keyring is None or not keyring[0].listed(Role.CHECKPOINT, origin):
             keyring = _list_origin(folder, origin, keyring[0] if keyring else None, now)
@@ -151,7 +151,7 @@ def _time(at: datetime) -> str:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def keyring_lock(folder: Path) -> Iterator[None]:
     """Keep two starting processes from creating keys at once."""
     handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:

@@ -18,8 +18,9 @@ from typing import Final, Self
 
 from phigate.audit.record import Draft, Kind, Receipt
 from phigate.audit.schema import check
-from phigate.errors import PhigateError, UnavailableError
+from phigate.errors import LedgerStateError, PhigateError, UnavailableError
 from phigate.logs import Event, emit
+from phigate.store.cosigning import Cosigning
 from phigate.store.duties import Duties
 from phigate.store.reserve import Reserve
 from phigate.store.sealing import Item
@@ -63,8 +64,10 @@ class StoreLedger:
         limits: LedgerLimits | None = None,
         room: Callable[[], str | None] = lambda: None,
         reserve: Reserve | None = None,
+        cosigning: Cosigning | None = None,
     ) -> None:
         self.writer = writer
+        self.cosigning = cosigning
         self.limits = limits or LedgerLimits()
         self._duties = duties
         self._disk_room = room
@@ -112,7 +115,35 @@ class StoreLedger:
         """Return None when appending is possible, else what is wrong."""
         if self.writer.broken is not None:
             return f"fork suspected: {self.writer.broken}"
-        return self._trouble or self.writer.down or self._room()
+        return self._trouble or self.writer.down or self._room() or self._unwitnessed()
+
+    def alarm(self) -> str | None:
+        """Return what is wrong and does not stop appending: witnesses that are silent, where the site goes on."""
+        return self.cosigning.stale() if self.cosigning else None
+
+    def gauges(self) -> dict[str, float]:
+        """Return what a monitor should see, by the names of `metrics.GAUGES`."""
+        seen = {"ledger_size": float(self.size()), "ledger_queue": float(len(self._queue))}
+        seen["ledger_checkpoint_age_seconds"] = self._duties.unsigned_s()
+        if self.cosigning is not None:
+            seen["ledger_witness_age_seconds"] = self.cosigning.age_s()
+            seen["ledger_witness_failures"] = float(self.cosigning.failures)
+        seen["ledger_fork_suspected"] = float(self.writer.broken is not None)
+        return seen
+
+    def suspect(self, error: LedgerStateError) -> None:
+        """Stop: somebody outside holds a head that this log does not continue. May be called from any thread."""
+        self.writer.broken = self.writer.broken or error
+        with self._wake:
+            self._wake.notify()
+
+    def _keep_cosigned(self, size: int, note: bytes) -> None:
+        self._duties.keep_cosigned(size, note)
+        with self._wake:
+            self._wake.notify()
+
+    def _unwitnessed(self) -> str | None:
+        return self.cosigning.refuses() if self.cosigning else None
 
     def _room(self) -> str | None:
         """Return None when there is room for new exchanges."""
@@ -127,6 +158,13 @@ class StoreLedger:
         self._thread = threading.Thread(target=self._run, args=(loop, started), name="phigate-ledger", daemon=True)
         self._thread.start()
         await started
+        if self.cosigning is not None:
+            self.cosigning.start(keep=self._keep_cosigned, suspect=self.suspect)
+            await asyncio.to_thread(self.cosigning.wait_first)
+            if self.writer.broken is not None:
+                broken = self.writer.broken
+                await self.close()
+                raise broken
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -139,6 +177,8 @@ class StoreLedger:
         """Finish what is queued, sign a last checkpoint, and give the log back."""
         if self._thread is None:
             return
+        if self.cosigning is not None:
+            await asyncio.to_thread(self.cosigning.stop)
         with self._wake:
             self._stopping = True
             self._wake.notify()
@@ -155,6 +195,9 @@ class StoreLedger:
             self.writer.count_lost(1)
             code = "ledger_full" if trouble == room else "ledger_unavailable"
             raise UnavailableError(f"the ledger takes no entry: {trouble}", code=code)
+        if intent and (stale := self._unwitnessed()) is not None:  # what runs may end: only new exchanges are refused
+            self.writer.count_lost(1)
+            raise UnavailableError(f"the ledger takes no new exchange: {stale}", code="witness_stale")
         limit = self.limits.queue + (0 if intent else self.limits.spare)
         with self._wake:
             if len(self._queue) < limit:

@@ -21,6 +21,7 @@ from phigate.audit.record import JSON
 from phigate.audit.shapes import is_id
 from phigate.errors import SettingsError
 from phigate.signing import in_memory
+from phigate.store.cosigning import Cosigning, WitnessRules
 from phigate.store.duties import Duties, Rhythm
 from phigate.store.key_folder import ledger_keys
 from phigate.store.ledger import LedgerLimits, StoreLedger
@@ -46,6 +47,7 @@ def open_ledger(
     min_free_bytes: int | None = None,
     reserve_bytes: int | None = None,
     previous: dict[str, JSON] | None = None,
+    witnesses: WitnessRules | None = None,
 ) -> StoreLedger:
     """Return the ledger of an origin, not started yet: ``await start()`` and ``await close()``, or ``async with``.
 
@@ -55,6 +57,7 @@ def open_ledger(
     ``reserve_bytes`` are preallocated for these as well (see `reserve`); None is the default, 0 where
     ``min_free_bytes`` is given.
     ``previous`` stands in the genesis of a new log: what it follows (see recover).
+    ``witnesses`` are asked to cosign the checkpoints; None or an empty list asks nobody.
     Raises `SettingsError`; `start` raises `LedgerStateError` when the log cannot be continued.
     """
     keys = ledger_keys(keys_folder, origin=origin, now=now())
@@ -78,7 +81,8 @@ def open_ledger(
         software=software(),
     )
     room = disk_room(folder, min_free_bytes) if folder is not None else lambda: None
-    return StoreLedger(writer, duties, limits=limits, room=room, reserve=reserve)
+    cosigning = Cosigning(url, origin, witnesses, keys.keyring, now=now) if witnesses and witnesses.at else None
+    return StoreLedger(writer, duties, limits=limits, room=room, reserve=reserve, cosigning=cosigning)
 
 
 def _reserve(folder: Path | None, min_free_bytes: int | None, reserve_bytes: int | None) -> Reserve | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from heapq import merge
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -20,14 +21,21 @@ from phigate.tlog.source import STRETCH, Columns, Stretch
 from phigate.tlog.tile import WIDTH, TileID, tile_root
 
 KEYRING: Final = "keyring"  # type of the anchor rows that keep each version of the keyring
+COSIGNED: Final = "cosigned"  # and of those that keep a checkpoint with the lines of its witnesses
 _SQLITE: Final = "sqlite:///"
+
+Roots = dict[tuple[int, int], bytes]  # (level, index) of a full tile -> its root
 
 
 class DatabaseSource:
-    """One log of a database. Use as a context manager, or call `close`."""
+    """One log of a database. Use as a context manager, or call `close`.
 
-    def __init__(self, url: str, *, origin: str | None = None) -> None:
+    ``roots`` remembers the roots of full tiles from one reading of a log to the next: they never change.
+    """
+
+    def __init__(self, url: str, *, origin: str | None = None, roots: Roots | None = None) -> None:
         self._engine = reading_engine(url)
+        self._roots = roots if roots is not None else {}
         # A running gateway goes on signing. The largest checkpoint is taken before the head: what was signed by then
         # must stand in the log, and what is signed later is not this reading's business.
         signed = dict(tuple(r) for r in self._all("SELECT log_id, MAX(size) FROM ledger_checkpoint GROUP BY log_id"))
@@ -65,12 +73,20 @@ class DatabaseSource:
         return bytes(rows[0].blob) if rows else None
 
     def checkpoints(self) -> Iterator[tuple[int, bytes]]:
-        """Yield size and note of every checkpoint that was there when this was opened."""
-        sql = (
+        """Yield size and note of every checkpoint that was there when this was opened, cosigned ones as well."""
+        signed = (
             "SELECT size, note FROM ledger_checkpoint WHERE log_id = :log AND size > :after AND size <= :signed"
             " ORDER BY size LIMIT 4096"
         )
-        yield from self._pages(sql, after=-1, signed=self.signed_size)
+        cosigned = (
+            "SELECT size, blob FROM ledger_anchor WHERE log_id = :log AND type = :type AND size > :after"
+            " AND size <= :signed ORDER BY size LIMIT 4096"
+        )
+        yield from merge(
+            self._pages(signed, after=-1, signed=self.signed_size),
+            self._pages(cosigned, after=-1, signed=self.signed_size, type=COSIGNED),
+            key=lambda head: head[0],
+        )
 
     def newest_checkpoint(self) -> bytes | None:
         """Return the newest checkpoint that was there when this was opened."""
@@ -78,6 +94,16 @@ class DatabaseSource:
             "SELECT note FROM ledger_checkpoint WHERE log_id = :log AND size = :size", size=self.signed_size
         )
         return bytes(rows[0].note) if rows else None
+
+    def newest_cosigned(self) -> bytes | None:
+        """Return the newest checkpoint that a quorum of witnesses cosigned, None where there is none."""
+        rows = self._all(
+            "SELECT blob FROM ledger_anchor WHERE log_id = :log AND type = :type AND size <= :signed"
+            " ORDER BY size DESC LIMIT 1",
+            type=COSIGNED,
+            signed=self.signed_size,
+        )
+        return bytes(rows[0].blob) if rows else None
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield size and root after each commit, up to the head that was read first."""
@@ -136,11 +162,24 @@ class DatabaseSource:
         if tile.level == 0:
             hashes = [_bytes(row.leaf) for row in self.rows(first, first + tile.width)]
         else:
-            below = (TileID(tile.level - 1, n) for n in range(first, first + tile.width))
-            hashes = [tile_root(self.any_tile(each)) for each in below]
+            hashes = self._roots_of(tile.level - 1, first, first + tile.width)
         if len(hashes) != tile.width:
             raise IncompleteError(f"{tile.path} does not follow from what is kept")
         return b"".join(hashes)
+
+    def _roots_of(self, level: int, start: int, end: int) -> list[bytes]:
+        """Return the roots of full tiles, as far as there are any; those that were asked for once are remembered."""
+        known = self._roots
+        missing = [n for n in range(start, end) if (level, n) not in known]
+        if missing:
+            rows = self._all(
+                "SELECT n, hashes FROM ledger_tile WHERE log_id = :log AND level = :level AND n >= :start AND n < :end",
+                level=level,
+                start=missing[0],
+                end=missing[-1] + 1,
+            )
+            known.update({(level, row.n): tile_root(_bytes(row.hashes)) for row in rows})
+        return [known[level, n] for n in range(start, end) if (level, n) in known]
 
     def _pages(self, sql: str, **parameters: Any) -> Iterator[tuple[int, bytes]]:
         while rows := [tuple(row) for row in self._all(sql, **parameters)]:
