@@ -87,7 +87,7 @@ def _inside(exchange: Exchange, candidate: Candidate, destination: Destination) 
 def _raw(exchange: Exchange, candidate: Candidate, destination: Destination) -> Outbound:
     """Make the copy that only a rule naming PHI allows to leave as it is (decisions 4)."""
     made = chat.render_scrubbed(
-        exchange.request, {}, model=candidate.model, allow=destination.fields, covers=destination.covers
+        exchange.request, {}, model=candidate.model, allow=destination.fields, covers=destination.covers, exact=True
     )
     release = raw_release(
         made.fields, dropped=made.dropped, decision=exchange.decision, destination=candidate.destination

@@ -29,7 +29,7 @@ from phigate.errors import SettingsError, UnavailableError
 from phigate.logs import Event
 from phigate.policy.bundle import Bundle
 from phigate.policy.decision import Thresholds
-from phigate.wire.parts import Part, PartKind
+from phigate.wire.parts import Part, labels
 
 BUILD: Final = "phigate-layers@1"
 _WORKERS: Final = 4
@@ -69,6 +69,10 @@ class PresidioAnalyzer:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def prepare(self, bundle: Bundle) -> None:
+        """Make what a bundle's settings need, before it is in force. Raises `SettingsError` where that cannot be."""
+        self._examiner(bundle)
 
     def ready(self) -> str | None:
         """Return None when analysis is possible, else what is missing."""
@@ -206,13 +210,8 @@ class PresidioAnalyzer:
 
 def _kind(part: Part) -> str:
     """Return what the pointer of a leaf says of its value; free text says nothing."""
-    if "#" not in part.pointer and part.kind is not PartKind.NUMBER:
-        return ""
-    steps = [s.replace("~1", "/").replace("~0", "~") for s in part.pointer.partition("#")[2].split("/")]
-    keys = [s for s in steps if s and not s.isdigit()]
-    if not keys or part.kind is PartKind.KEY:
-        return ""
-    return kind_of(keys[-1], keys[-2] if len(keys) > 1 else "", part.text.reveal()[:200])
+    key, above = labels(part.pointer, part.kind)
+    return kind_of(key, above, part.text.reveal()[:200]) if key else ""
 
 
 def _with_timeout(part: PartAnalysis) -> PartAnalysis:

@@ -103,9 +103,11 @@ def render_scrubbed(
     model: str,
     allow: frozenset[str],
     covers: frozenset[str] = frozenset(),
+    exact: bool = False,
 ) -> Outgoing:
     """Make the copy for one external model: ``edits`` maps part indexes to new text, ``allow`` names the fields.
 
-    Raises `InvalidRequestError` with code ``not_covered`` for what the contract does not name in ``covers``.
+    ``exact``: nothing but the edits and the allow-list changes it, for a copy that a rule releases raw. Raises
+    `InvalidRequestError` with code ``not_covered`` for what the contract does not name in ``covers``.
     """
-    return scrubbed(request, edits, model=model, allow=allow, covers=covers)
+    return scrubbed(request, edits, model=model, allow=allow, covers=covers, exact=exact)

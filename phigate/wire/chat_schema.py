@@ -42,6 +42,7 @@ _CALL_ID = opaque(
     rf"call_{_RANDOM}{{24}}|call_[0-9a-f]{{32}}|chatcmpl-tool-[0-9a-f]{{16,32}}"
     rf"|toolu_(?:vrtx_|bdrk_)?01{_RANDOM}{{22}}",
     _ID,
+    replaced=True,
 )
 _FILE_ID = Leaf(shape=shape(rf"file-{_RANDOM}{{22,24}}"), why=_ID, remote=Remote.REFUSED)
 _AUDIO_ID = opaque(r"audio_[0-9a-f]{32,48}", _ID)

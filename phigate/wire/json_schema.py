@@ -1,7 +1,7 @@
 """JSON Schema documents inside a body: what their strings are, and how they make room for surrogates.
 
-Keywords follow JSON Schema 2020-12 and the drafts still in use (04, 07, 2019-09). Property names are free JSON keys;
-keywords are structure. A keyword with an unforeseen type of value is scanned as free JSON, never refused: what a
+Keywords follow JSON Schema 2020-12 and the drafts still in use (04, 07, 2019-09). Property names are names of the
+app's; keywords are structure. A keyword with an unforeseen type of value is scanned as free JSON, never refused: what a
 schema means is the model server's business.
 """
 
@@ -33,7 +33,8 @@ def _lenient(spec: Spec) -> Spec:
     return replace(spec, lenient=True)
 
 
-_NAMED = _lenient(Spec(object=Members(others=SCHEMA, foreign=False)))
+# Providers take [A-Za-z0-9_.-] in names of properties, which holds no surrogate.
+_NAMED = _lenient(Spec(object=Members(others=SCHEMA, foreign=False, names=True)))
 _LISTED = _lenient(Spec(array=SCHEMA))
 _NAMES = _lenient(Spec(array=_lenient(text())))
 
@@ -74,7 +75,7 @@ _fields.update(
         "format": _lenient(Spec(string=_FORMATS)),
         "$schema": _lenient(Spec(string=_DIALECTS)),
         "required": _NAMES,
-        "dependentRequired": _lenient(Spec(object=Members(others=_NAMES, foreign=False))),
+        "dependentRequired": _lenient(Spec(object=Members(others=_NAMES, foreign=False, names=True))),
         "items": _lenient(Spec(object=SCHEMA.object, array=SCHEMA, boolean=True)),
         "contentEncoding": _lenient(text()),
         "contentMediaType": _lenient(text()),

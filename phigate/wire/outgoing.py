@@ -1,7 +1,8 @@
 """The copy that leaves: edits applied at their sites, fields held to the allow-list, schemas given room for surrogates.
 
-Nothing here decides what to change; `deid` does. What is not in OpenAI's schema is dropped and named by a pointer that
-holds no free key.
+What findings become `deid` decides. What is not in OpenAI's schema is dropped and named by a pointer that holds no free
+key. Ids that only join two places of the body are made anew, and a number of the API's own keeps no more digits than it
+needs: neither carries anything out.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from phigate.errors import InvalidRequestError
 from phigate.phi import PHIText
 from phigate.wire.chat_schema import ALWAYS, FIELDS, PASSABLE, SHOWN
 from phigate.wire.json_schema import make_room
-from phigate.wire.parts import Part, PartKind
+from phigate.wire.parts import Part
 from phigate.wire.request import Box, ChatRequest, Nested, Site
-from phigate.wire.strict import JSON, dump, thaw
+from phigate.wire.strict import JSON, Number, dump, thaw
 from phigate.wire.walk import shown
 
 _NAMED_ONE_BY_ONE: Final = 16  # places; the list of what was dropped has to fit into a header
+_TELLING_DIGITS: Final = 7  # significant digits from which a number may identify somebody
+_KEPT_DIGITS: Final = 4  # of a fraction that has so many; no sampler can tell the difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,38 @@ def _passes(name: str, allow: frozenset[str]) -> bool:
     return name in ALWAYS or (name in allow and name in PASSABLE)
 
 
+def fitting(literal: str) -> str | None:
+    """Return a number of the API's own as it may leave, None where it may not.
+
+    With fewer than seven significant digits it leaves as it is. A fraction is rounded. An integer stays unless it is
+    a bound of machine words, such as 2147483647.
+    """
+    digits = literal.lstrip("-").lower().partition("e")[0].replace(".", "").strip("0")
+    if len(digits) < _TELLING_DIGITS:
+        return literal
+    if not Number(literal).integral:
+        return f"{float(literal):.{_KEPT_DIGITS}g}"
+    size = abs(int(literal)) if len(literal) <= _LONGEST_BOUND else 0
+    return literal if size and (size & (size - 1) == 0 or size & (size + 1) == 0) else None
+
+
+_LONGEST_BOUND: Final = 20  # characters of the largest integer of 64 bits
+
+
 def scrubbed(
-    request: ChatRequest, edits: Mapping[int, str], *, model: str, allow: frozenset[str], covers: frozenset[str]
+    request: ChatRequest,
+    edits: Mapping[int, str],
+    *,
+    model: str,
+    allow: frozenset[str],
+    covers: frozenset[str],
+    exact: bool = False,
 ) -> Outgoing:
     """Make the copy that leaves: ``edits`` gives parts their new text, ``allow`` names the fields that may pass.
 
-    Raises `InvalidRequestError` with code ``not_covered`` when the request asks for something that ``covers`` does not
-    name, ``number_out_of_range`` when it holds a number that no double can hold.
+    ``exact``: ids and numbers stay as they are, for a copy that a rule releases raw. Raises `InvalidRequestError` with
+    code ``not_covered`` when the request asks for something that ``covers`` does not name, ``number_out_of_range`` when
+    it holds a number that no double can hold.
     """
     missing = uncovered(request, covers)
     if missing:
@@ -81,6 +109,9 @@ def scrubbed(
     assert isinstance(root, dict)
     live = {index: text for index, text in edits.items() if leaves(request.origin.sites[index], allow)}
     dropped = _set_values(request, live, copy)
+    if not exact:
+        dropped += _settle_numbers(request, live, copy, allow)
+        _replace_ids(request, copy)
     renames = _renames(request, live)
     _close_documents(request, live, copy, renames)
     dropped += _drop_strays(request, copy, allow)
@@ -109,7 +140,7 @@ def _set_values(request: ChatRequest, edits: Mapping[int, str], copy: _Copy) -> 
         copy.of(nested.tree)
     for index, text in edits.items():
         part, site = request.parts[index], request.origin.sites[index]
-        if part.kind is PartKind.KEY:
+        if site.is_key:
             continue
         twin = copy.twin(site.box)
         if site.typed and isinstance(twin, dict):
@@ -118,6 +149,39 @@ def _set_values(request: ChatRequest, edits: Mapping[int, str], copy: _Copy) -> 
         else:
             twin[site.key] = text
     return dropped
+
+
+def _settle_numbers(request: ChatRequest, edits: Mapping[int, str], copy: _Copy, allow: frozenset[str]) -> list[str]:
+    """Hold the numbers of the API's own to what may leave of them. One that may not is left out and named."""
+    dropped = []
+    for part, site in zip(request.parts, request.origin.sites, strict=True):
+        if not site.typed or part.index in edits or not leaves(site, allow):
+            continue
+        literal = part.text.reveal()
+        fit = fitting(literal)
+        if fit is None:
+            del copy.twin(site.box)[site.key]
+            dropped.append(shown(part.pointer, SHOWN))
+        elif fit != literal:
+            copy.twin(site.box)[site.key] = Number(fit)
+    return dropped
+
+
+def _replace_ids(request: ChatRequest, copy: _Copy) -> None:
+    """Give every id that no model server made another one, the same wherever it stands."""
+    fresh: dict[JSON, str] = {}
+    for site in request.origin.sites:
+        if site.replaced and isinstance(site.box, dict):
+            copy.twin(site.box)[site.key] = fresh.setdefault(site.box[str(site.key)], _fresh_id(len(fresh)))
+
+
+def _fresh_id(number: int) -> str:
+    """Return the n-th id in the shape that servers give theirs, without a digit: it says nothing."""
+    letters = ""
+    while number or not letters:
+        number, rest = divmod(number, 6)
+        letters = "abcdef"[rest] + letters
+    return f"call_{letters:a>32}"
 
 
 def _documents(request: ChatRequest, edits: Mapping[int, str]) -> list[Nested]:
@@ -141,7 +205,7 @@ def _renames(request: ChatRequest, edits: Mapping[int, str]) -> _Renames:
     renames: _Renames = {}
     for index, text in edits.items():
         site = request.origin.sites[index]
-        if request.parts[index].kind is not PartKind.KEY:
+        if not site.is_key:
             continue
         if id(site.box) not in by_box:
             names = by_box[id(site.box)] = {}
@@ -217,8 +281,13 @@ def outgoing_parts(
     kept = []
     for part, site in zip(request.parts, request.origin.sites, strict=True):
         text = edits.get(part.index)
-        if allow is not None and (not leaves(site, allow) or part.pointer == "/model" or (site.typed and text)):
-            continue
+        if allow is not None:
+            if not leaves(site, allow) or part.pointer == "/model" or site.replaced:
+                continue
+            if site.typed:
+                text = None if text is not None else fitting(part.text.reveal())
+                if text is None or sum(map(str.isdigit, text)) < _TELLING_DIGITS:
+                    continue
         kept.append(part if text is None else Part(part.index, part.pointer, PHIText(text), part.kind, part.role))
     return tuple(kept)
 

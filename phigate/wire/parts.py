@@ -7,8 +7,10 @@ string and the pointer inside it: ``/messages/2/tool_calls/0/function/arguments#
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from phigate.phi import PHIText
 
@@ -17,7 +19,7 @@ class PartKind(StrEnum):
     """What may stand where this part stands."""
 
     TEXT = "text"  # free text: a surrogate fits
-    NAME = "name"  # a charset that cannot hold a surrogate (function names, messages[].name)
+    NAME = "name"  # a charset that cannot hold a surrogate (names of functions, of schema properties, messages[].name)
     KEY = "key"  # an object key inside free JSON
     NUMBER = "number"  # a JSON number of seven digits or more; its text is the literal
 
@@ -50,6 +52,35 @@ class Part:
     text: PHIText
     kind: PartKind
     role: str = ""  # system, user, assistant, tool, or "" outside messages
+
+
+_OF_A_PROPERTY: Final = re.compile(
+    r"/(?:const|default|enum|examples?|minimum|maximum|exclusiveMinimum|exclusiveMaximum|multipleOf)(?:/\d+)*\Z"
+)
+
+
+def labels(pointer: str, kind: PartKind) -> tuple[str, str]:
+    """Return the key that says what a value is, and the key above that; empty where a text speaks for itself.
+
+    Told by its key is a leaf of a document inside a string, a number, a member of ``metadata``, and what a schema
+    says of the values of one property.
+    """
+    if kind is PartKind.KEY or kind is PartKind.NAME:
+        return "", ""
+    document, _, inner = pointer.rpartition("#")
+    if document:
+        pointer = inner
+    elif "/properties/" in pointer and (keyword := _OF_A_PROPERTY.search(pointer)):
+        pointer = pointer[: keyword.start()]
+        return _unescaped(pointer.rpartition("/")[2]), ""
+    elif kind is not PartKind.NUMBER and not pointer.startswith("/metadata/"):
+        return "", ""
+    keys = [step for step in pointer.split("/") if step and not step.isdigit()]
+    return (_unescaped(keys[-1]) if keys else ""), (_unescaped(keys[-2]) if len(keys) > 1 else "")
+
+
+def _unescaped(step: str) -> str:
+    return step.replace("~1", "/").replace("~0", "~")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Nested:
 
 
 class Site(NamedTuple):
-    """Where a part stands: ``box[key]``, or the key itself for a part of kind KEY."""
+    """Where a part stands: ``box[key]``, or the key itself."""
 
     box: Box
     key: str | int
@@ -30,6 +30,8 @@ class Site(NamedTuple):
     top: str  # name of the top-level field
     foreign: bool  # below something that the API's schema does not know
     typed: bool  # a number where the API takes nothing but a number
+    replaced: bool = False  # an id that only joins two places: a copy that leaves gets another
+    is_key: bool = False
 
 
 class Stray(NamedTuple):

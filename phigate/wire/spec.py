@@ -32,6 +32,7 @@ class Leaf:
     shape: Callable[[str], object] | None = None  # truthy when the value is structural
     why: str = ""
     holds_json: bool = False  # a string that may itself be a JSON object or array, read leaf by leaf
+    replaced: bool = False  # an id that only joins two places of the body: a copy that leaves gets another
     remote: Remote = Remote.FINE
 
 
@@ -56,8 +57,9 @@ class Members:
     others: Spec | None = None  # None: free JSON
     foreign: bool = True
     stray: bool = False
-    key_shape: Callable[[str], object] | None = None  # keys of a free object that are structural, for reason ``why``
+    key_shape: Callable[[str], object] | None = None  # keys that are structural, for reason ``why``; no others leave
     why: str = ""
+    names: bool = False  # keys whose charset cannot hold a surrogate: property names of a schema
     attachment: bool = False
     need: Need | None = None
 
@@ -133,9 +135,9 @@ def name() -> Spec:
     return Spec(string=Leaf(kind=PartKind.NAME))
 
 
-def opaque(pattern: str, why: str, *, digits: int = 6) -> Spec:
+def opaque(pattern: str, why: str, *, digits: int = 6, replaced: bool = False) -> Spec:
     """Describe a string that is structural when the whole of it has this shape."""
-    return Spec(string=Leaf(shape=shape(pattern, digits=digits), why=why))
+    return Spec(string=Leaf(shape=shape(pattern, digits=digits), why=why, replaced=replaced))
 
 
 def fields(*, required: tuple[str, ...] = (), **specs: Spec) -> Spec:

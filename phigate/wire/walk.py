@@ -11,7 +11,7 @@ from typing import Final
 
 from phigate.errors import InvalidRequestError, TooLargeError
 from phigate.phi import PHIText
-from phigate.wire.parts import Attachments, Limits, Need, Part, PartKind
+from phigate.wire.parts import Attachments, Limits, Need, Part, PartKind, labels
 from phigate.wire.request import Box, Nested, Site, Stray
 from phigate.wire.spec import Leaf, Members, Numeric, Remote, Spec, Variants, listed
 from phigate.wire.strict import JSON, Number, kind_of, load_nested
@@ -23,7 +23,7 @@ _REMOTE: Final = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.\-]*:[/\\]|//|\
 _WINDOW: Final = 512
 _ENCODED: Final = re.compile(rf"[A-Za-z0-9+/_=\-\r\n]{{{_WINDOW}}}", re.ASCII)
 _EMBEDDED: Final = re.compile(r"base64,[A-Za-z0-9+/_-]{64}", re.ASCII)
-_WORD: Final = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]*")
+_WORD: Final = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+")
 _ESCAPE: Final = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})", re.ASCII
 )
@@ -69,6 +69,7 @@ class Walker:
         self._top = ""
         self._foreign = False
         self._nested: Nested | None = None
+        self._list = "", False  # the list that the last number was in, and whether its key tells
 
     def body(self, tree: dict[str, JSON], spec: Spec) -> None:
         """Read a whole body. Raises `InvalidRequestError` or `TooLargeError`."""
@@ -122,7 +123,7 @@ class Walker:
             self._refuse_remote(leaf.remote, value, at)
         if leaf.holds_json and self._document(value, box, key, at):
             return
-        self._add(value, leaf.kind, box, key, at)
+        self._add(value, leaf.kind, box, key, at, replaced=leaf.replaced)
 
     def _refuse_remote(self, remote: Remote, value: str, at: str) -> None:
         if (remote is Remote.DATA_ONLY and not value.startswith("data:")) or _REMOTE.match(value):
@@ -154,10 +155,11 @@ class Walker:
     def _other(self, members: Members, name: str, item: JSON, box: dict[str, JSON], at: str) -> None:
         pointer = f"{at}/{escape(name)}"
         outside = self._foreign
-        if members.foreign and not outside:
+        structural = bool(members.key_shape and members.key_shape(name))
+        if (members.foreign or (members.key_shape and not structural)) and not outside:
             self._stray(box, name, pointer)
-        if not (members.foreign and name in self._known) and not (members.key_shape and members.key_shape(name)):
-            self._add(name, PartKind.KEY, box, name, pointer)
+        if not structural and not (members.foreign and name in self._known):
+            self._add(name, PartKind.NAME if members.names else PartKind.KEY, box, name, pointer, is_key=True)
         if members.others is not None:
             self._value(members.others, item, box, name, pointer)
         else:
@@ -174,14 +176,24 @@ class Walker:
         elif isinstance(value, dict):
             for name, item in value.items():
                 pointer = f"{at}/{escape(name)}"
-                self._add(name, PartKind.KEY, value, name, pointer)
+                self._add(name, PartKind.KEY, value, name, pointer, is_key=True)
                 self._anything(leaf, item, value, name, pointer)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 self._anything(leaf, item, value, index, f"{at}/{index}")
         elif isinstance(value, Number):
-            least = 1 if isinstance(key, str) and _telling(key) else _LONG_NUMBER
-            self._literal(value, box, key, at, least=least, typed=False)
+            # At the top of a body stand settings of samplers: numbers like the API's own.
+            top = at.count("/") == 1
+            self._literal(value, box, key, at, least=1 if self._tells(key, at) else _LONG_NUMBER, typed=top)
+
+    def _tells(self, key: str | int, at: str) -> bool:
+        """Return whether a number is told by its key, or the list that it is in by the key of the list."""
+        if isinstance(key, str) and "/properties/" not in at:
+            return _telling(key)
+        above = at.rpartition("/")[0] if isinstance(key, int) else at
+        if above != self._list[0]:
+            self._list = above, _telling(labels(at, PartKind.NUMBER)[0])
+        return self._list[1]
 
     def _number(self, spec: Spec, value: Number, box: Box, key: str | int, at: str) -> None:
         if spec.number is Numeric.INTEGER and not value.integral:
@@ -209,7 +221,18 @@ class Walker:
         self._nested = outer
         return True
 
-    def _add(self, value: str, kind: PartKind, box: Box, key: str | int, at: str, *, typed: bool = False) -> None:
+    def _add(
+        self,
+        value: str,
+        kind: PartKind,
+        box: Box,
+        key: str | int,
+        at: str,
+        *,
+        typed: bool = False,
+        replaced: bool = False,
+        is_key: bool = False,
+    ) -> None:
         if not value:
             return
         index = len(self.parts)
@@ -222,7 +245,7 @@ class Walker:
         if ("base64," in value and _EMBEDDED.search(value)) or (len(value) >= _WINDOW and _encoded(value)):
             self.attachments = Attachments.UNCLEANED  # data in a place for text: nothing can read it either
         self.parts.append(Part(index, at, PHIText(value), kind, self._role))
-        self.sites.append(Site(box, key, self._nested, self._top, self._foreign, typed))
+        self.sites.append(Site(box, key, self._nested, self._top, self._foreign, typed, replaced, is_key))
 
     def _require(self, members: Members, value: dict[str, JSON], at: str) -> None:
         for name in members.required:
@@ -245,7 +268,8 @@ def _encoded(text: str) -> bool:
 
 
 def _telling(key: str) -> bool:
-    return any(word.lower() in _TELLING for word in _WORD.findall(key)) or key.lower() in _TELLING
+    words = {key.lower(), *(word.lower() for word in _WORD.findall(key))}
+    return not _TELLING.isdisjoint(words | {word.removesuffix("s") for word in words})
 
 
 def _unescape(text: str) -> str:

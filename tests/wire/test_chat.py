@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -108,6 +109,8 @@ def test_a_pointer_names_the_string_key_or_number_of_its_part(body: dict[str, An
     for part in parse(sent.encode()).parts:
         value, key = _resolve(tree, part.pointer)
         there = key if part.kind is PartKind.KEY else value.literal if part.kind is PartKind.NUMBER else value
+        if part.kind is PartKind.NAME and part.pointer.split("/")[-2] in {"properties", "dependentRequired"}:
+            there = key
         assert part.text.reveal() == there
 
 
@@ -127,7 +130,9 @@ def test_edits_land_at_their_part_and_nowhere_else(body: dict[str, Any], data: s
 
 @given(chat_bodies)
 def test_a_copy_without_edits_is_the_body_without_what_may_not_leave(body: dict[str, Any]) -> None:
-    made = chat.render_scrubbed(parse(body), {}, model="m", allow=frozenset(body))
+    for key in [key for key in body.get("logit_bias", ()) if not re.fullmatch("[0-9]{1,6}", key)]:
+        del body["logit_bias"][key]  # no token's number
+    made = chat.render_scrubbed(parse(body), {}, model="m", allow=frozenset(body), exact=True)
     kept = {name: value for name, value in body.items() if name not in {"metadata", "user", "documents"}}
     assert made.fields == {**kept, "model": "m"}
     assert set(made.dropped) == {f"/{name}" for name in body if name not in kept}

@@ -46,7 +46,7 @@ def test_keywords_types_formats_and_dialects_are_structure() -> None:
     )
 
 
-def test_property_names_are_keys_and_words_are_text() -> None:
+def test_property_names_are_names_and_words_are_text() -> None:
     assert walk(
         {
             "properties": {"Ana Prado": {"description": "her record", "enum": ["a", 12345678]}},
@@ -57,12 +57,12 @@ def test_property_names_are_keys_and_words_are_text() -> None:
             "x-ward": {"k": "v"},
         }
     ) == [
-        ("/properties/Ana Prado", "Ana Prado", PartKind.KEY),
+        ("/properties/Ana Prado", "Ana Prado", PartKind.NAME),
         ("/properties/Ana Prado/description", "her record", PartKind.TEXT),
         ("/properties/Ana Prado/enum/0", "a", PartKind.TEXT),
         ("/properties/Ana Prado/enum/1", "12345678", PartKind.NUMBER),
         ("/required/0", "Ana Prado", PartKind.TEXT),
-        ("/dependentRequired/x", "x", PartKind.KEY),
+        ("/dependentRequired/x", "x", PartKind.NAME),
         ("/dependentRequired/x/0", "y", PartKind.TEXT),
         ("/type", "Ana", PartKind.TEXT),
         ("/format", "cpf", PartKind.TEXT),

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from phigate.errors import InvalidRequestError
 from phigate.wire import chat
-from phigate.wire.outgoing import COVERABLE
+from phigate.wire.outgoing import COVERABLE, fitting
 from phigate.wire.parts import Limits, PartKind
 from tests.wire.maximal import maximal
 
@@ -216,6 +218,109 @@ def test_an_edited_number_where_the_api_takes_only_numbers_is_left_out() -> None
     assert "seed" not in made.fields
     assert made.fields["logit_bias"] == {"13": 1}
     assert made.dropped == ("/seed", "/logit_bias/12")
+
+
+@pytest.mark.parametrize(
+    ("literal", "leaves_as"),
+    [
+        ("0.7", "0.7"),
+        ("0.482103", "0.482103"),
+        ("0.30000000000000004", "0.3"),
+        ("0.48210377", "0.4821"),
+        ("-1.48210377", "-1.482"),
+        ("4821.0377", "4821"),
+        ("48210377e-8", "0.4821"),
+        ("4.8210377e7", "4.821e+07"),
+        ("0.00000001", "0.00000001"),
+        ("4096", "4096"),
+        ("100000000", "100000000"),
+        ("48210377", None),
+        ("-48210377", None),
+        ("123456789", None),
+        ("2147483647", "2147483647"),
+        ("4294967296", "4294967296"),
+        ("9223372036854775807", "9223372036854775807"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("1" * 400, None),
+    ],
+)
+def test_a_number_of_the_api_leaves_with_no_digits_that_tell_anything(literal: str, leaves_as: str | None) -> None:
+    assert fitting(literal) == leaves_as
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,12})?([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+def test_no_number_of_the_api_leaves_with_seven_telling_digits(literal: str) -> None:
+    fit = fitting(literal)
+    if fit is None or (fit == literal and literal.lstrip("-").isdigit()):
+        return
+    assert float(fit) == pytest.approx(float(literal), rel=1e-3, abs=1e-300)
+    assert len(fit.lower().partition("e")[0].replace(".", "").strip("-0")) < 7
+
+
+def test_settings_are_rounded_or_left_out_by_name() -> None:
+    body = json.dumps(
+        {
+            "model": "m",
+            "messages": [{"role": "user", "content": "x"}],
+            "temperature": 0.48210377,
+            "seed": 20456789,
+            "max_tokens": 4096,
+            "logit_bias": {"12": 1.23456789, "20456789": 1, "Lima": 1, "13": 20456789},
+            "min_p": 0.20456789,
+            "top_k": 20456789,
+        }
+    )
+    request = chat.parse(body.encode(), limits=Limits())
+    made = send(request, allow=EVERYTHING | {"min_p"})
+    assert made.fields["temperature"] == 0.4821
+    assert made.fields["max_tokens"] == 4096
+    assert made.fields["logit_bias"] == {"12": 1.235}
+    assert made.fields["min_p"] == 0.2046
+    assert not {"seed", "top_k"} & set(made.fields)
+    assert made.dropped == ("/seed", "/logit_bias/13", "/top_k", "/logit_bias/*")
+    exact = chat.render_scrubbed(request, {}, model="m", allow=EVERYTHING, exact=True)
+    assert (exact.fields["temperature"], exact.fields["seed"]) == (0.48210377, 20456789)
+    assert json.loads(chat.render_onprem(request, model="m")) == json.loads(body)
+
+
+def test_bounds_of_a_schema_that_tell_something_are_left_out() -> None:
+    bounds = {"type": "integer", "minimum": 20456789, "maximum": 2147483647, "multipleOf": 0.20456789}
+    made = send(parse(tools=[{"type": "function", "function": {"name": "f", "parameters": bounds}}]))
+    assert made.fields["tools"][0]["function"]["parameters"] == {
+        "type": "integer",
+        "maximum": 2147483647,
+        "multipleOf": 0.2046,
+    }
+
+
+def test_ids_of_calls_that_no_server_made_are_made_anew() -> None:
+    def call(name: str) -> dict[str, Any]:
+        return {"id": name, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+    made_by_server = "call_Ab3dEf9hIjKlMnOpQrStUvWx"
+    messages = [
+        {"role": "assistant", "tool_calls": [call("patient_20456789"), call(made_by_server), call("Ana Prado")]},
+        {"role": "tool", "tool_call_id": "Ana Prado", "content": "a"},
+        {"role": "tool", "tool_call_id": "patient_20456789", "content": "b"},
+        {"role": "tool", "tool_call_id": made_by_server, "content": "c"},
+    ]
+    request = parse(messages=messages)
+    for change in (str, swap(Prado="[[P]]")):
+        made = send(request, change).fields["messages"]
+        first, second, third = (c["id"] for c in made[0]["tool_calls"])
+        assert second == made_by_server
+        assert [m["tool_call_id"] for m in made[1:]] == [third, first, second]
+        assert first != third
+        assert parse(messages=made).parts[0].text.reveal() == "f"
+        assert "Prado" not in json.dumps(made)
+    exact = chat.render_scrubbed(request, {}, model="m", allow=EVERYTHING, exact=True)
+    assert exact.fields["messages"] == messages
+    many = [call(f"patient {n}") for n in range(300)]
+    ids = [
+        c["id"]
+        for c in send(parse(messages=[{"role": "assistant", "tool_calls": many}])).fields["messages"][0]["tool_calls"]
+    ]
+    assert len(set(ids)) == 300
 
 
 def test_a_number_that_no_double_holds_does_not_leave() -> None:

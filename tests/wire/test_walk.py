@@ -103,12 +103,28 @@ def test_numbers_of_seven_digits_or_more_are_parts(literal: str, *, found: bool)
     [
         ("age", True), ("patient_age", True), ("ageYears", True), ("patientAge", True), ("zip", True), ("ZIP", True),
         ("cep", True), ("âge", True), ("birth_year", True), ("ssn_last4", True), ("idade", True),
+        ("patientMRN", True), ("mrns", True), ("AGES", True),
         ("average", False), ("page", False), ("dosage", False), ("count", False), ("storage", False), ("", False),
     ],
 )  # fmt: skip
 def test_a_short_number_is_a_part_when_its_key_describes_a_person_or_place(key: str, *, telling: bool) -> None:
     numbers = [p.text.reveal() for p in parts_of(x={key: 93}) if p.kind is PartKind.NUMBER]
     assert numbers == (["93"] if telling else [])
+    listed = [p.text.reveal() for p in parts_of(x={key: [[93, 94], [7]], "n": [95]}) if p.kind is PartKind.NUMBER]
+    assert listed == (["93", "94", "7"] if telling else [])
+    schema = {"properties": {key: {"const": 93, "enum": [94], "examples": [95], "minLength": 9, "title": "x"}}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    numbers = [p.text.reveal() for p in parts_of(tools=[tool]) if p.kind is PartKind.NUMBER]
+    assert numbers == (["93", "94", "95"] if telling else [])
+
+
+def test_a_key_that_is_no_number_of_a_token_is_a_part_and_does_not_leave() -> None:
+    request = chat.parse(
+        b'{"model":"m","messages":[{"role":"user","content":"x"}],"logit_bias":{"50256":1,"20456789":1}}',
+        limits=Limits(),
+    )
+    assert [(p.text.reveal(), p.kind) for p in request.parts][1:] == [("20456789", PartKind.KEY)]
+    assert [stray.shown for stray in request.origin.strays] == ["/logit_bias/*"]
 
 
 def test_tool_arguments_are_read_leaf_by_leaf() -> None:
