@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -36,6 +37,11 @@ TIMINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 GAUGES: Final[dict[str, str]] = {
     "open_exchanges": "exchanges in progress",
     "ledger_size": "entries in the log",
+    "ledger_queue": "entries that wait to be written",
+    "ledger_checkpoint_age_seconds": "how long entries stand that no checkpoint covers; 0 where all are covered",
+    "ledger_witness_age_seconds": "ALERT when it grows: age of the newest cosignature of a quorum of witnesses",
+    "ledger_witness_failures": "requests to witnesses that brought no cosignature, since the start",
+    "ledger_fork_suspected": "ALERT at 1: somebody holds a head that this log does not continue; nothing is served",
     "policy_refused": "ALERT: 1 while the files in the policy folder are not the ones in force",
     "policy_stale": "ALERT: 1 while nothing leaves, because files were refused for max_stale_hours",
 }
@@ -55,6 +61,7 @@ class PrometheusMetrics:
             name: Histogram(f"phigate_{name}", text, labels, registry=self.registry, buckets=_BUCKETS)
             for name, (labels, text) in TIMINGS.items()
         }
+        self._sources: list[Callable[[], Mapping[str, float]]] = []
         self._gauges = {name: Gauge(f"phigate_{name}", text, registry=self.registry) for name, text in GAUGES.items()}
 
     def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
@@ -71,6 +78,13 @@ class PrometheusMetrics:
         """Set a gauge. Raises `KeyError` for a name outside the table."""
         self._gauges[name].set(value)
 
+    def gauges_from(self, read: Callable[[], Mapping[str, float]], /) -> None:
+        """Have gauges set from here whenever they are asked for. Names outside the table raise `KeyError` then."""
+        self._sources.append(read)
+
     def render(self) -> bytes:
         """Return the exposition text."""
+        for read in self._sources:
+            for name, value in read().items():
+                self.gauge(name, value)
         return generate_latest(self.registry)

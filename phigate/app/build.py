@@ -22,7 +22,7 @@ from phigate.app.ready import Readiness
 from phigate.app.refusals import RefusalTally
 from phigate.app.routes import Doors, Guard, Routes
 from phigate.app.settings import Settings
-from phigate.errors import PhigateError
+from phigate.errors import PhigateError, SettingsError
 from phigate.gateway import Gateway, Ports
 from phigate.logs import Event
 from phigate.metrics import PrometheusMetrics
@@ -32,13 +32,13 @@ from phigate.policy.decision import DestinationKind
 from phigate.ports import Ledger
 from phigate.signing import read_secret, write_secret
 from phigate.store.app_keys import StoredAppKeys
-from phigate.store.bundles import FolderBundles
+from phigate.store.bundles import ARCHIVE, BundleArchive, FolderBundles
 from phigate.store.held import StoredHeldParts
 from phigate.store.ledger import StoreLedger
 from phigate.store.ledger_socket import LedgerClient
 from phigate.store.mac_keys import DayKeys
 from phigate.store.open import new_id, open_ledger, software
-from phigate.upstreams.external import ExternalModels
+from phigate.upstreams.external import ExternalModels, offered
 from phigate.upstreams.onprem import OnPremServers
 from phigate.wire.parts import Limits
 
@@ -69,11 +69,19 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     metrics = PrometheusMetrics()
     ledger: RunningLedger = LedgerClient(ledger_socket) if ledger_socket else ledger_of(settings)
     parts = _Parts(settings, bundles, metrics, ledger)
+    activation = Activation(
+        bundles,
+        ledger=ledger,
+        archive=BundleArchive(settings.state / ARCHIVE),
+        metrics=metrics,
+        software=software(),
+        usable=parts.usable,
+    )
     tally = RefusalTally(ledger, metrics)
     gateway = Gateway(
         parts.ports(tally), limits=Limits(body_bytes=settings.body_bytes, depth=settings.depth, parts=settings.parts)
     )
-    readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles)
+    readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles, policy=activation.state)
     doors = Doors(
         gateway=gateway,
         bundles=bundles,
@@ -92,10 +100,9 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
             stack.callback(parts.held.close)
             stack.callback(parts.app_keys.close)
             try:
-                for part in (ledger, parts.analyzer, parts.onprem, parts.external, tally):
+                for part in (ledger, parts.analyzer, parts.onprem, parts.external, tally, activation):
                     await part.start()
                     stack.push_async_callback(part.close)
-                await Activation(ledger).record(bundles.current(), software=software())
             except PhigateError as error:
                 sys.stderr.write(f"phigate cannot start: {error}\n")  # our own words, safe to show
                 raise
@@ -141,6 +148,18 @@ class _Parts:
             print_key=self.print_key,
             new_rid=new_id,
         )
+
+    def usable(self, bundle: Bundle) -> None:
+        """Raise `SettingsError` where a bundle asks for what this program or its settings do not have."""
+        for destination in bundle.destinations.values():
+            if destination.kind is DestinationKind.ONPREM:
+                self.onprem.check(destination)
+            elif not offered(destination.provider):
+                raise SettingsError(
+                    f"`{destination.id}` names the provider {destination.provider}, whose calls cannot be kept to its "
+                    "endpoint, so it is not offered; name another provider, or remove the destination"
+                )
+        self.analyzer.prepare(bundle)
 
     def models(self, app: App, bundle: Bundle) -> list[dict[str, Any]]:
         """Return what GET /v1/models lists for this app: what policy and health allow now."""

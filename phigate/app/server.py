@@ -32,6 +32,7 @@ _BACKLOG: Final = 1024
 def serve(settings: Settings, config: Path, *, dev: bool) -> None:
     """Serve until a signal. Raises `SettingsError` when the address is taken."""
     logs.configure()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # one that comes before anybody listens must not end the gateway
     if settings.workers == 1:
         _serve_one(settings, dev=dev, listening=_listen(settings), ledger_socket=None)
     else:
@@ -41,6 +42,7 @@ def serve(settings: Settings, config: Path, *, dev: bool) -> None:
 def serve_worker(settings: Settings, *, dev: bool, fd: int) -> None:
     """Serve as one of several workers, on the socket inherited as ``fd``."""
     logs.configure()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     listening = socket.socket(fileno=fd)
     _serve_one(settings, dev=dev, listening=listening, ledger_socket=ledger_socket_path(settings))
 
@@ -91,17 +93,30 @@ def _listen(settings: Settings) -> socket.socket:
 
 async def _supervise(settings: Settings, config: Path, *, dev: bool) -> None:
     stop = asyncio.Event()
+    workers: set[asyncio.subprocess.Process] = set()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with contextlib.closing(_listen(settings)) as listening:
         async with ledger_of(settings) as ledger, serve_ledger(ledger, ledger_socket_path(settings)):
-            keepers = [asyncio.create_task(_keep(config, listening, stop, dev=dev)) for _ in range(settings.workers)]
+            loop.add_signal_handler(signal.SIGHUP, _pass_on, workers)
+            keepers = [
+                asyncio.create_task(_keep(config, listening, stop, workers, dev=dev)) for _ in range(settings.workers)
+            ]
             await stop.wait()
             await asyncio.gather(*keepers)
 
 
-async def _keep(config: Path, listening: socket.socket, stop: asyncio.Event, *, dev: bool) -> None:
+def _pass_on(workers: set[asyncio.subprocess.Process]) -> None:
+    """Have every worker look at the policy folder now."""
+    for worker in workers:
+        with contextlib.suppress(ProcessLookupError):
+            worker.send_signal(signal.SIGHUP)
+
+
+async def _keep(
+    config: Path, listening: socket.socket, stop: asyncio.Event, workers: set[asyncio.subprocess.Process], *, dev: bool
+) -> None:
     """Keep one worker running until told to stop; wait a little longer each time it dies at once."""
     pause_s = 0.1
     while not stop.is_set():
@@ -110,9 +125,11 @@ async def _keep(config: Path, listening: socket.socket, stop: asyncio.Event, *, 
         began = asyncio.get_running_loop().time()
         worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "phigate", *arguments, pass_fds=(fd,))
         os.close(fd)
+        workers.add(worker)
         ended, asked = asyncio.create_task(worker.wait()), asyncio.create_task(stop.wait())
         await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
+        workers.discard(worker)
         if stop.is_set():
             with contextlib.suppress(ProcessLookupError):
                 worker.send_signal(signal.SIGTERM)

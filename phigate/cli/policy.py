@@ -200,11 +200,13 @@ def test(folder: Path, *, as_json: bool, text: bool, quiet: bool) -> None:
 
 
 @policy.command()
-@FOLDER
-@click.option("--app", required=True, help="The app that asks, as site.yaml names it.")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+@click.option("--app", help="The app that asks, as site.yaml names it; an entry of a ledger says it itself.")
 @click.option("--request", type=click.File("rb"), help="A chat completion body; - reads standard input.")
 @click.option("--ledger", metavar="DATABASE|FILE", help="A ledger, or JSON lines of one; with --rid.")
 @click.option("--rid", help="The exchange in that ledger.")
+@click.option("--then", is_flag=True, help="Explain the entry at its own instant, not at --at.")
+@CONFIG
 @click.option("--findings", default="", metavar="PERSON,MRN", help="Stub findings instead of a request.")
 @click.option("--purpose", help="Purpose of use, as a signed context would say it.")
 @click.option("--tags", metavar="part2,minor", help="Tags, as a signed context would say them.")
@@ -213,18 +215,18 @@ def test(folder: Path, *, as_json: bool, text: bool, quiet: bool) -> None:
 @click.option("--model", default="", help="The model that the app asks for.")
 @AT
 @JSON
-def explain(folder: Path, *, as_json: bool, **options: Any) -> None:
+def explain(folder: Path | None, *, as_json: bool, **options: Any) -> None:
     """Say why a request would be decided as it is: findings, rules, what each regime demands.
 
-    The request is a body (--request), an entry of a ledger (--ledger and --rid), or stub findings.
+    The request is a body (--request), an entry of a ledger (--ledger and --rid), or stub findings. Without FOLDER, an
+    entry is explained by the bundle that was in force then, which the gateway of --config kept.
     """
-    from phigate.cli.policy_facts import facts_for
+    from phigate.cli.policy_facts import asked
     from phigate.cli.policy_show import console, show_explanation
     from phigate.policy.explain import explain as told
 
     with failing():
-        bundle = read_bundle(folder)
-        told_of = told(bundle, facts_for(bundle, clock(options.pop("at"), bundle), options))
+        told_of = told(*asked(folder, options))
     if as_json:
         write_json(_plain(told_of))
     else:
@@ -363,11 +365,12 @@ def schema(kind: str | None, write: Path | None) -> None:
         write_json(made[kind])
 
 
-def _add_signing() -> None:
+def _add_others() -> None:
+    from phigate.cli.policy_kept import bundles, show_bundle
     from phigate.cli.policy_sign import keygen, sign, verify
 
-    for command in (keygen, sign, verify):
+    for command in (keygen, sign, verify, bundles, show_bundle):
         policy.add_command(command)
 
 
-_add_signing()
+_add_others()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ import click
 from phigate.finding import EntityType
 from phigate.policy.bundle import Bundle
 from phigate.policy.decision import Facts, Found
+from phigate.policy.replay import Record, facts_of, instant_of
 from phigate.wire.parts import Attachments, Limits
 
 if TYPE_CHECKING:
@@ -22,14 +24,35 @@ if TYPE_CHECKING:
 _FLOOR = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def facts_for(bundle: Bundle, now: datetime, options: dict[str, Any]) -> Facts:
-    """Return the facts that the options of `explain` name."""
-    if options["request"] is not None:
-        facts = _of_request(bundle, now, options["app"], options["request"].read())
-    elif options["ledger"]:
-        facts = _of_entry(options["ledger"], options["rid"], now)
+def asked(folder: Path | None, options: dict[str, Any]) -> tuple[Bundle, Facts]:
+    """Return the bundle and the facts that the options of `explain` name."""
+    from phigate.cli.policy import clock, read_bundle
+
+    entry = _entry(options) if options["rid"] or options["ledger"] else None
+    if folder is not None:
+        bundle = read_bundle(folder)
+    elif entry is not None and options["config"] is not None:
+        from phigate.cli.policy_kept import kept_bundle
+
+        bundle = kept_bundle(options["config"], str(entry.get("policy", "")))
     else:
-        facts = _of_stubs(now, options["app"], options["findings"])
+        raise click.UsageError("expected FOLDER, or --rid and --config for an entry and the bundle in force then")
+    then = entry is not None and (options["then"] or folder is None)
+    now = instant_of(entry) if entry is not None and then else clock(options["at"], bundle)
+    return bundle, _with_options(_facts(bundle, now, entry, options), options)
+
+
+def _facts(bundle: Bundle, now: datetime, entry: Record | None, options: dict[str, Any]) -> Facts:
+    if entry is not None:
+        return facts_of(entry, now=now)
+    if not options["app"]:
+        raise click.UsageError("expected --app beside --request or --findings")
+    if options["request"] is not None:
+        return _of_request(bundle, now, options["app"], options["request"].read())
+    return _of_stubs(now, options["app"], options["findings"])
+
+
+def _with_options(facts: Facts, options: dict[str, Any]) -> Facts:
     if options["purpose"] is not None:
         facts = replace(facts, purpose=options["purpose"])
     if options["tags"] is not None:
@@ -86,13 +109,20 @@ def analyzed(bundle: Bundle, parts: Sequence[Part]) -> Analysis:
     return asyncio.run(run())
 
 
-def _of_entry(ledger: str, rid: str | None, now: datetime) -> Facts:
+def _entry(options: dict[str, Any]) -> Record:
+    """Return the entry of an exchange, from --ledger or from the ledger of --config."""
     from phigate.cli.policy_sources import records
-    from phigate.policy.replay import facts_of
 
-    if not rid:
+    place = options["ledger"]
+    if not options["rid"]:
         raise click.UsageError("expected --rid beside --ledger")
-    for record in records(ledger, since=_FLOOR)[1]:
-        if record.get("rid") == rid and "forms" in record:
-            return facts_of(record, now=now)
+    if not place and options["config"] is not None:
+        from phigate.app.settings import load
+
+        place = load(options["config"]).database
+    if not place:
+        raise click.UsageError("expected --ledger or --config beside --rid")
+    for record in records(place, since=_FLOOR)[1]:
+        if record.get("rid") == options["rid"] and "forms" in record:
+            return record
     raise click.ClickException("the ledger holds no decision of that exchange")

@@ -25,6 +25,7 @@ from phigate.policy.load import load, read
 from phigate.policy.lock import Lock, TrustedKey
 from phigate.policy.yamls import MAX_BYTES, parse
 
+ARCHIVE: Final = "bundles"  # folder in the state folder with every bundle that was ever in force
 _MAX_FILES: Final = 64
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -163,6 +164,7 @@ class FolderBundles:
         self._refusal: Refusal | None = None
         self._refused_at = 0.0
         self._stale: Bundle | None = None
+        self._ready: Bundle | None = None  # prepared and not yet activated: its entry could not be written
 
     def _first(self, files: Mapping[str, bytes]) -> Bundle:
         now = datetime.fromtimestamp(self._now(), UTC)
@@ -175,7 +177,7 @@ class FolderBundles:
 
     def current(self) -> Bundle:
         """Return the bundle for an exchange that begins now."""
-        if self._refusal is not None and self._now() - self._refused_at >= self._bundle.site.max_stale_hours * 3600:
+        if self._refusal is not None and self._now() >= self.stale_from():
             if self._stale is None:
                 self._stale = replace(self._bundle, onprem_only="stale")
             return self._stale
@@ -188,6 +190,14 @@ class FolderBundles:
     def refusal(self) -> Refusal | None:
         """Return why the files now in the folder are not in force; None when they are."""
         return self._refusal
+
+    def refused_since(self) -> float:
+        """Return the POSIX time from which files that are not in force lie in the folder."""
+        return self._refused_at
+
+    def stale_from(self) -> float:
+        """Return the POSIX time from which nothing leaves any more, unless the refusal ends."""
+        return self._refused_at + self._bundle.site.max_stale_hours * 3600
 
     def prepare(self) -> Bundle | Refusal | None:
         """Look at the folder; return a new bundle that may be activated, why it may not, or None: nothing changed.
@@ -204,9 +214,20 @@ class FolderBundles:
         if seen == _print(self._bundle.files):  # the change was taken back
             self._seen, self._refusal, self._stale = seen, None, None
             return None
+        if self._ready is not None and seen == _print(self._ready.files):
+            return self._ready
         now = datetime.fromtimestamp(self._now(), UTC)
         admitted = admit(files, trust=self._trust, dev=self._dev, now=now, previous=self._bundle)
-        return self._refuse(admitted, seen) if isinstance(admitted, Refusal) else admitted
+        if isinstance(admitted, Refusal):
+            return self._refuse(admitted, seen)
+        self._ready = admitted
+        return admitted
+
+    def reject(self, bundle: Bundle, why: str) -> Refusal | None:
+        """Refuse a prepared bundle that this program cannot run; return the refusal the first time."""
+        problem = PolicyFileError(why, file="destinations.yaml", line=1)
+        self._ready = None
+        return self._refuse(Refusal((of_error(problem, bundle.files),)), _print(bundle.files))
 
     def _refuse(self, refusal: Refusal, seen: bytes | None) -> Refusal | None:
         """Note a refusal; return it the first time, so that one change makes one alarm."""
@@ -221,7 +242,7 @@ class FolderBundles:
         """Put a prepared bundle in force for every exchange that begins from now on."""
         self._bundle = bundle
         self._seen = _print(bundle.files)
-        self._refusal, self._stale = None, None
+        self._refusal, self._stale, self._ready = None, None, None
 
 
 def _print(files: Mapping[str, bytes]) -> bytes:

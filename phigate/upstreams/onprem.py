@@ -83,6 +83,10 @@ class OnPremServers:
         await asyncio.gather(*(group.close() for group in self._groups.values()))
         self._groups.clear()
 
+    def check(self, destination: Destination) -> None:
+        """Raise `SettingsError` for a destination whose secrets this gateway does not have."""
+        self._places(destination)
+
     def healthy(self, destination: Destination) -> bool:
         """Return whether the last word from some server was a good one; one not yet heard of may be tried."""
         try:
