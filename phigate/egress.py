@@ -10,11 +10,13 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from phigate.analysis import Analysis
 from phigate.audit.exchange import ResidualSummary
 from phigate.deid.deidentify import Scrubbed, deidentify
 from phigate.deid.generalise import Params
 from phigate.deid.release import raw_release, scrubbed_release
 from phigate.deid.residual import Residue, redact_more, residual
+from phigate.deid.seams import seams, stitched
 from phigate.exchange import Exchange, Outbound
 from phigate.policy.bundle import Destination
 from phigate.policy.decision import Candidate, DestinationKind, Form
@@ -74,9 +76,15 @@ class Egress:
         """Re-scan what leaves with the second set of recognizers, and search it for every value of the map."""
         began = time.monotonic()
         decision = exchange.decision
-        second = await self._analyzer.rescan(after, bundle=exchange.bundle, thresholds=decision.thresholds)
+        second = await self._rescan(exchange, after)
+        if edges := seams(after):
+            joined = await self._rescan(exchange, [edge.joined for edge in edges])
+            second = stitched(second, edges, joined, crossing=True)
         self._metrics.observe("rescan_seconds", time.monotonic() - began)
         return residual(after, second, scrubbed, decision, body)
+
+    async def _rescan(self, exchange: Exchange, parts: Sequence[Part]) -> Analysis:
+        return await self._analyzer.rescan(parts, bundle=exchange.bundle, thresholds=exchange.decision.thresholds)
 
 
 def _inside(exchange: Exchange, candidate: Candidate, destination: Destination) -> Outbound:

@@ -50,7 +50,7 @@ NAMES: dict[str, dict[str, Any]] = {
     },
     "a property": {"tools": [function(properties={f"patient_{ID}": {"type": "string"}})]},
     "a pattern of properties": {"tools": [function(patternProperties={f"^{ID}": {}})]},
-    "a definition": {"tools": [function(**{"$defs": {f"p{ID}": {}}})]},
+    "a definition": {"tools": [function(definitions={f"p{ID}": {}})]},
     "a dependency": {"tools": [function(dependentRequired={ID: ["x"]})]},
     "a property of the reply": {"response_format": schema(f"patient_{ID}")},
     "the name of a reply's schema": {"response_format": {"type": "json_schema", "json_schema": {"name": f"r_{ID}"}}},
