@@ -54,6 +54,7 @@ train:
 	@$(TRAIN_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r training/requirements.txt
 	$(TRAIN_VENV)/bin/python -m training.check training/text
 	$(TRAIN_VENV)/bin/python -m training.lexicon
+	$(TRAIN_VENV)/bin/python -m training.countries
 	$(TRAIN_VENV)/bin/python -m training.common
 	$(TRAIN_VENV)/bin/python -m training.evaluation
 	$(TRAIN_VENV)/bin/python -m training.train

@@ -22,7 +22,7 @@ from phigate.analyzers.encoded import find_encoded
 from phigate.analyzers.engine import PhigateArtifacts, PhigateNlpEngine, findings_of
 from phigate.analyzers.language import language_of, settle_languages
 from phigate.analyzers.layers import Hint, Options, View
-from phigate.analyzers.memory import Memory
+from phigate.analyzers.memory import Memory, common_words
 from phigate.analyzers.second import LANGUAGE as SECOND_LANGUAGE
 from phigate.analyzers.second import presidio_patterns
 from phigate.analyzers.shadow import fold, has_lone_surrogate, view_of
@@ -214,7 +214,7 @@ class Examiner:
 
     def _recalled(self, item: _Seen, memory: Memory) -> None:
         assert item.view is not None
-        found = [*item.found, *memory.recall(item.view, item.found, _common_words())]
+        found = [*item.found, *memory.recall(item.view, item.found, common_words())]
         found += _denied(item.view, self._options.deny)
         item.found = settle(f for f in found if not self._allowed(item.view, f))
 
@@ -234,10 +234,6 @@ class Examiner:
 
 
 _EMPTY: Final = view_of("")
-
-
-def _common_words() -> frozenset[str]:
-    return frozenset()
 
 
 def _by_presidio(view: View) -> list[Finding]:

@@ -1,11 +1,12 @@
 """What was found once is found everywhere; what another finding covers is said once; the cache holds no text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.analyzers.cache import FindingCache, Local
 from phigate.analyzers.decision import settle
-from phigate.analyzers.memory import Memory
+from phigate.analyzers.memory import Memory, common_words
 from phigate.analyzers.shadow import view_of
 from phigate.finding import EntityType as T
 from phigate.finding import Finding, union
@@ -33,6 +34,35 @@ def test_a_value_is_found_again_without_its_separators() -> None:
 
 def test_doubtful_findings_teach_nothing() -> None:
     assert not recalled("Quill", Finding(0, 5, T.PERSON, 0.4), "Quill")
+
+
+@pytest.mark.parametrize(("source", "score"), [("names:tagger", 0.99), ("names:gazetteer", 0.55)])
+def test_what_one_layer_guessed_of_one_word_is_not_spread(source: str, score: float) -> None:
+    assert not recalled("Quirkel", Finding(0, 7, T.PERSON, score, source), "the Quirkel and quirkel")
+
+
+def test_a_guess_that_the_lists_vouch_for_is_spread() -> None:
+    assert recalled("Gonzalez", Finding(0, 8, T.PERSON, 0.9, "names:tagger"), "told gonzalez") == {
+        ("gonzalez", T.PERSON)
+    }
+
+
+def test_a_longer_guess_is_spread_in_capitals_alone_where_no_list_vouches() -> None:
+    found = recalled("Zargan Vedzizhev", Finding(0, 16, T.PERSON, 0.9, "names:tagger"), "vedzizhev or Vedzizhev")
+    assert found == {("Vedzizhev", T.PERSON)}
+
+
+def test_labels_of_numbers_and_titles_of_the_lists_teach_nothing() -> None:
+    found = recalled("Oberarzt MRN Quill", Finding(0, 18, T.PERSON, 0.9, "names:title"), "the MRN, an Oberarzt, quill")
+    assert found == {("quill", T.PERSON)}
+
+
+def test_an_ordinary_word_counts_with_a_capital_that_no_sentence_explains() -> None:
+    view = view_of("Dr. Young came. Young people, the young, and old Young left.")
+    memory = Memory()
+    memory.learn(view, [Finding(0, 9, T.CLINICIAN_NAME, 0.9, "names:title")])
+    found = memory.recall(view, [Finding(0, 9, T.CLINICIAN_NAME, 0.9)], common_words())
+    assert [f.start for f in found] == [view.shadow.index("Young left")]
 
 
 def test_a_name_already_known_is_not_said_twice() -> None:

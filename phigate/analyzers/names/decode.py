@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from phigate.analyzers.names.features import LABELS
-from phigate.analyzers.names.lexicon import CALENDAR, GIVEN, MEDICAL, NAME, PARTICLE, RARE
+from phigate.analyzers.names.lexicon import CALENDAR, GIVEN, MEDICAL, NAME, PARTICLE, RARE, language_bits
 from phigate.analyzers.names.tagger import Floats
 from phigate.analyzers.names.titles import NameSpan
 from phigate.analyzers.names.words import LOWER, SIGN, TITLE, Words
@@ -27,6 +27,7 @@ _TYPES: Final = (
 PERSON: Final = 1 + LABELS.index("PERSON")
 # How sure the tagger must be of a person, by what the lists say of the word.
 _HALF_KNOWN, _UNUSUAL, _UNKNOWN, _FAIRLY_SURE, _SURE, _VERY_SURE, _NEVER = 0.3, 0.45, 0.55, 0.8, 0.9, 0.97, 2.0
+_GERMAN: Final = language_bits("de")
 _DIGITS: Final = {EntityType.DATE: 1, EntityType.PHONE: 7}  # the fewest that mean anything
 
 
@@ -86,7 +87,16 @@ def _person_bar(words: Words, index: int) -> float:
         return _SURE if case == LOWER or not flags & NAME else _FAIRLY_SURE
     if known:
         return _HALF_KNOWN
-    return _UNUSUAL if case == TITLE and not words.starts_sentence(index) else _UNKNOWN
+    return _unknown_bar(words, index)
+
+
+def _unknown_bar(words: Words, index: int) -> float:
+    """Return the bar of a word in no list. In German every noun carries a capital, which then says nothing."""
+    if words.cases[index] != TITLE:
+        return _UNKNOWN
+    if words.bits == _GERMAN:
+        return _SURE
+    return _UNKNOWN if words.starts_sentence(index) else _UNUSUAL
 
 
 def _has_digits(words: Words, first: int, last: int, entity_type: EntityType) -> bool:
@@ -121,5 +131,10 @@ def _is_edge(words: Words, index: int) -> bool:
     """Whether a token may stand inside a name but neither begin nor end one."""
     if words.cases[index] == SIGN:
         return True
-    lower = words.cases[index] == LOWER
-    return lower and (words.is_grammar(index) or bool(words.flags[index] & PARTICLE and words.uses_capitals))
+    if words.cases[index] != LOWER:
+        return False
+    if words.is_grammar(index):
+        return True
+    flags = words.flags[index]
+    # Beside words that carry capitals, one without is no end of a name, unless it is a name.
+    return words.uses_capitals and bool(flags & PARTICLE or (words.is_common(index) and not flags & NAME))

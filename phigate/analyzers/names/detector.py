@@ -7,6 +7,7 @@ from typing import Final
 
 from phigate.analyzers.layers import View
 from phigate.analyzers.names.decode import BALANCED, RECALL, tagged
+from phigate.analyzers.names.doubts import is_nobody
 from phigate.analyzers.names.gazetteer import find_listed, is_eponym
 from phigate.analyzers.names.lexicon import load
 from phigate.analyzers.names.merge import merge
@@ -38,12 +39,16 @@ class NameDetector:
         words = self._reader.read(text, lang=lang)
         if not len(words):
             return []
-        spans = [*find_titled(words, self._lexicon), *find_listed(words, self._lexicon)]
+        listed = find_listed(words, self._lexicon)
+        spans = [*find_titled(words, self._lexicon), *(span for span in listed if not self._is_nobody(words, span))]
         chances = self._tagger.chances(words) if self._tagger else None
         if chances is not None:
             found = tagged(words, chances, RECALL if recall else BALANCED)
-            spans += [span for span in found if not self._is_eponym(words, span)]
+            spans += [s for s in found if not (self._is_eponym(words, s) or self._is_nobody(words, s))]
         return merge(words, spans, chances, recall=recall)
+
+    def _is_nobody(self, words: Words, span: NameSpan) -> bool:
+        return span.entity_type is EntityType.PERSON and is_nobody(words, self._lexicon, span.first, span.last)
 
     def _is_eponym(self, words: Words, span: NameSpan) -> bool:
         if span.entity_type is not EntityType.PERSON:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from phigate.analyzers.names.lexicon import (
+    AREA,
     BRAND,
     CALENDAR,
+    COUNTRY,
     EPONYM,
     GIVEN,
     HEADS_BODY,
@@ -34,6 +36,8 @@ from phigate.finding import EntityType
 _CAPITAL: Final = frozenset({TITLE, UPPER, MIXED})
 _JOINTS: Final = frozenset({"-", "'", "’"})
 _PLACE_WORDS: Final = 5
+# Below every bar of the shipped regimes: they take no country for an identifier, people who look for places do.
+_COUNTRY: Final = 0.4
 _UNKNOWN_AFTER: Final = 3  # words in no list that may follow a known name
 STRONG, WEAK, UNKNOWN, ORDINARY, INITIAL, JOIN = range(6)
 
@@ -54,9 +58,11 @@ def find_listed(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
     places = list(_places(words, lexicon))
     yield from places
     held = {k for span in bodies for k in range(span.first, span.last + 1)}
+    # What a place of several words holds begins and ends no name: "New York Heart Association".
+    whole = {k for span in places if span.last > span.first for k in range(span.first, span.last + 1)}
     held |= {k for span in places if span.score >= 0.7 for k in range(span.first, span.last + 1)}
     for chain in chains:
-        for part in _parts(words, chain):
+        for part in _parts(words, chain, whole):
             if not held.issuperset(item.index for item in part if item.kind != JOIN):
                 yield from _person(words, lexicon, part)
 
@@ -117,11 +123,11 @@ def _kind(words: Words, index: int) -> int:
     return WEAK if doubtful or (flags & PLACE and not flags & GIVEN) else STRONG
 
 
-def _parts(words: Words, chain: list[int]) -> Iterator[list[_Item]]:
-    """Part a chain at ordinary words."""
+def _parts(words: Words, chain: list[int], whole: set[int]) -> Iterator[list[_Item]]:
+    """Part a chain at ordinary words and at places of several words."""
     part: list[_Item] = []
     for index in chain:
-        kind = _kind(words, index)
+        kind = ORDINARY if index in whole else _kind(words, index)
         if kind == ORDINARY:
             if part:
                 yield part
@@ -227,18 +233,36 @@ def is_eponym(words: Words, lexicon: Lexicon, first: int, last: int, *, sure: bo
 
 def _places(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
     for index, flags in enumerate(words.flags):
-        if not flags & (PLACE | OPENS_PLACE) or words.cases[index] not in _CAPITAL:
+        if not flags & (PLACE | OPENS_PLACE | COUNTRY | AREA) or words.cases[index] not in _CAPITAL:
             continue
         length, flag = _longest(words, lexicon, index) if flags & OPENS_PLACE else (0, 0)
         if length:
-            kind = EntityType.LOCATION if flag & REGION else EntityType.CITY
-            yield NameSpan(index, index + length - 1, kind, 0.75, "place")
+            kind = EntityType.LOCATION if flag & (REGION | COUNTRY | AREA) else EntityType.CITY
+            country = flag & COUNTRY and not flag & PLACE
+            yield NameSpan(index, index + length - 1, kind, *((_COUNTRY, "country") if country else (0.75, "place")))
             continue
-        if flags & PLACE and not flags & (CALENDAR | BRAND):
+        if flags & (COUNTRY | AREA) and not flags & PLACE_LARGE:
+            yield from _country(words, lexicon, index)
+        elif flags & PLACE and not flags & (CALENDAR | BRAND):
             score = _place_score(words, lexicon, index, flags)
             if score:
                 kind = EntityType.LOCATION if flags & REGION else EntityType.CITY
                 yield NameSpan(index, index, kind, score, "place")
+
+
+def _country(words: Words, lexicon: Lexicon, index: int) -> Iterator[NameSpan]:
+    """Yield a country or a region: weakly, since no regime asks for more, and not where it may be a person."""
+    flags = words.flags[index]
+    doubtful = flags & CALENDAR or (words.cases[index] == UPPER and not words.shouts and len(words.folded[index]) < 2)
+    if doubtful or ((words.is_common(index) or flags & NAME) and not _has_cue(words, lexicon, index)):
+        return
+    yield NameSpan(index, index, EntityType.LOCATION, *((_COUNTRY, "country") if flags & COUNTRY else (0.6, "place")))
+
+
+def _has_cue(words: Words, lexicon: Lexicon, index: int) -> bool:
+    """Whether a preposition of place stands before the token."""
+    before = index - 1
+    return before >= 0 and words.match(before, lexicon.cues["place_cue"].get(words.folded[before], [])) == 1
 
 
 def _longest(words: Words, lexicon: Lexicon, index: int) -> tuple[int, int]:
@@ -263,9 +287,7 @@ def _longest(words: Words, lexicon: Lexicon, index: int) -> tuple[int, int]:
 
 def _place_score(words: Words, lexicon: Lexicon, index: int, flags: int) -> float:
     before = index - 1
-    cue = before >= 0 and any(
-        words.match(before, lexicon.cues["place_cue"].get(words.folded[before], [])) == 1 for _ in (0,)
-    )
+    cue = _has_cue(words, lexicon, index)
     label = before >= 1 and words.folded[before] == ":" and words.folded[before - 1] in lexicon.cues["label_place"]
     after = index + 1
     tail = (

@@ -32,12 +32,18 @@ EPONYM: Final = 256
 BRAND: Final = 512
 RARE: Final = 1024  # a name by the lists, but of few people: alone it proves nothing
 
+# What the tagger does not see: its features are the bits below 1 << 12.
+NUMBER_LABEL: Final = 1 << 12  # announces a number (MRN, SSN, CPF): nobody
+COUNTRY: Final = 1 << 13  # a country or a part of the world
+AREA: Final = 1 << 14  # a state, a province, a region
+
 _WORD_SECTIONS: Final = {
     "particle": PARTICLE,
     "suffix": SUFFIX,
     "calendar": CALENDAR,
     "eponym": EPONYM,
     "brand": BRAND,
+    "number_label": NUMBER_LABEL,
 }
 
 MEDICAL: Final = 2048  # a drug, a germ, a study word: capital or not, nobody
@@ -121,16 +127,22 @@ def _mark(flags: dict[str, int], cues: dict[str, dict[str, list[tuple[Phrase, in
         flags[word] = flags.get(word, 0) | MEDICAL
 
 
+def _read_places(flags: dict[str, int]) -> dict[str, int]:
+    """Return the places of several words, and mark those of one, and the first words, in ``flags``."""
+    places: dict[str, int] = {}
+    for name, flag in (*_read_tsv("places.tsv"), *_read_tsv("countries.tsv")):
+        first, _, rest = name.partition(" ")
+        flags[first] = flags.get(first, 0) | (OPENS_PLACE if rest else flag)
+        if rest:
+            places.setdefault(name, flag)
+    return places
+
+
 @lru_cache(maxsize=1)
 def load() -> Lexicon:
     """Read every list. About a fifth of a second, once a process."""
     flags: dict[str, int] = dict(_read_tsv("names.tsv"))
-    places: dict[str, int] = {}
-    for name, flag in _read_tsv("places.tsv"):
-        first, _, rest = name.partition(" ")
-        flags[first] = flags.get(first, 0) | (OPENS_PLACE if rest else flag)
-        if rest:
-            places[name] = flag
+    places = _read_places(flags)
     cues: dict[str, dict[str, list[tuple[Phrase, int]]]] = defaultdict(lambda: defaultdict(list))
     for section, bits, phrase in _read_cues():
         if section in _WORD_SECTIONS and len(phrase) == 1:

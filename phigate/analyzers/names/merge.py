@@ -61,10 +61,15 @@ def _joined(words: Words, group: list[NameSpan]) -> list[Finding]:
 
 def _finding(words: Words, members: list[NameSpan]) -> Finding:
     best = max(members, key=lambda item: (item.entity_type is not EntityType.PERSON, item.score))
+    last = max(item.last for item in members)
+    score = max(item.score for item in members)
+    for item in members:
+        if item.rule == "country" and (item.first, item.last) == (members[0].first, last):
+            best, score = item, item.score  # however sure the tagger is of a place, it is no more than a country
     return Finding(
         start=words.tokens.starts[members[0].first],
-        end=words.tokens.ends[max(item.last for item in members)],
+        end=words.tokens.ends[last],
         entity_type=best.entity_type,
-        score=round(max(item.score for item in members), 3),
+        score=round(score, 3),
         source=f"names:{best.rule}",
     )

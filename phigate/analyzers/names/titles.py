@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from phigate.analyzers.names.lexicon import ANNOUNCES, CALENDAR, MEDICAL, NAME, PARTICLE, RARE, SUFFIX, TITLES, Lexicon
+from phigate.analyzers.names.lexicon import (
+    ANNOUNCES,
+    CALENDAR,
+    MEDICAL,
+    NAME,
+    NUMBER_LABEL,
+    PARTICLE,
+    RARE,
+    SUFFIX,
+    TITLES,
+    Lexicon,
+)
 from phigate.analyzers.names.words import LETTER, LOWER, MIXED, SIGN, TITLE, UPPER, Words
 from phigate.finding import EntityType
 
@@ -190,7 +201,11 @@ def _part(words: Words, index: int, *, lower: bool, opening: bool) -> str:
     if case in _CAPITAL:
         # A capital on an ordinary word opens no name, and ends one that has begun.
         ordinary = words.is_common(index) and not flags & (NAME | SUFFIX)
-        return "end" if ordinary or words.is_grammar(index) or (flags & MEDICAL and not flags & NAME) else "word"
+        return (
+            "end"
+            if ordinary or flags & NUMBER_LABEL or words.is_grammar(index) or (flags & MEDICAL and not flags & NAME)
+            else "word"
+        )
     return "word" if lower and _lower_word(words, index, opening=opening) else "end"
 
 

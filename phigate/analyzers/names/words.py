@@ -11,6 +11,7 @@ from phigate.analyzers.names.lexicon import (
     GRAMMAR_SHIFT,
     MEDICAL,
     NAME,
+    NUMBER_LABEL,
     RARE,
     Lexicon,
     Phrase,
@@ -43,6 +44,7 @@ class Words:
     common: list[int]  # language bits in which the word is an ordinary one
     bits: int  # the languages this text may be in
     uses_capitals: bool  # sentences begin with one, or words inside them do, beside words in lower case
+    shouts: bool  # as many words in capitals as in lower case
 
     def __len__(self) -> int:
         return len(self.folded)
@@ -84,7 +86,9 @@ class Words:
     def is_abbreviation(self, index: int) -> bool:
         """Whether the token is a short word in capitals that no list of names vouches for, in a text with lower case."""
         length, flags = len(self.folded[index]), self.flags[index]
-        if self.cases[index] != UPPER or length > 5 or not self.uses_capitals:
+        if flags & NUMBER_LABEL and self.cases[index] == UPPER:
+            return True
+        if self.cases[index] != UPPER or length > 5 or self.shouts:
             return False
         if not flags & NAME or flags & RARE or length < 3:
             return True
@@ -141,7 +145,9 @@ class WordReader:
             known[word] = self.look_up(word)
         facts = [known[word] for word in tokens.words]
         folded, flags, cases, common = (list(column) for column in zip(*facts, strict=True)) if facts else ([],) * 4
-        return Words(tokens, folded, flags, cases, common, language_bits(lang), _uses_capitals(folded, cases))
+        return Words(
+            tokens, folded, flags, cases, common, language_bits(lang), _uses_capitals(folded, cases), _shouts(cases)
+        )
 
     def look_up(self, word: str) -> tuple[str, int, int, int]:
         """Return folded form, flags, case and common bits of one word."""
@@ -150,6 +156,10 @@ class WordReader:
         if not flags & (NAME | MEDICAL) and len(folded) > 6 and DRUG_ENDING.search(folded):
             flags |= MEDICAL
         return folded, flags, case_of(word), self._lexicon.common.get(folded, 0)
+
+
+def _shouts(cases: list[int]) -> bool:
+    return cases.count(UPPER) >= cases.count(LOWER)
 
 
 def _uses_capitals(folded: list[str], cases: list[int]) -> bool:
