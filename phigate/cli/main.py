@@ -8,6 +8,7 @@ import click
 
 # name -> (module, attribute, one line for --help; empty: hidden)
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "cost": ("phigate.cli.cost", "cost", "say what models used and cost, in the house and outside"),
     "demo": ("phigate.cli.demo", "demo", "show the whole road on this machine, with stand-ins for the models"),
     "detect": ("phigate.cli.detect", "detect", "find PHI in texts, show it, score the detector on annotated notes"),
     "init": ("phigate.cli.init", "init", "write a site's own settings and policies into a folder"),
