@@ -105,7 +105,7 @@ def outcome(
     that says it answered. A model or a provider's request id that is no id is left out.
     """
     fields: dict[str, JSON] = {
-        "intent": {"idx": intent.index, "leaf": intent.leaf.hex()},
+        "intent": {"idx": intent.index, "leaf": intent.leaf.hex(), "log": intent.origin},
         "status": status.value,
         "tokens": {name: n for name, n in tokens.items() if n},
         "miss": _by_type(misses),

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     RESTORE = "restore"
     ANCHOR = "anchor"
     SEGMENT_CLOSE = "segment_close"
+    HOLD = "hold"
+    DESTRUCTION = "destruction"
     BREAK_GLASS = "break_glass"
     REVIEW = "review"
     SHADOW = "shadow"

@@ -100,7 +100,7 @@ REQUIRED: Final[dict[Kind, dict[str, Shape]]] = {
         "in": BODY,
     },
     Kind.OUTCOME: {
-        "intent": record({"idx": COUNT, "leaf": HASH}),
+        "intent": record({"idx": COUNT, "leaf": HASH}, {"log": ORIGIN}),
         "status": one_of([status.value for status in Status]),
     },
     Kind.REFUSAL: {"reason": CODE, "count": number(1, SAFE_INTEGER)},
@@ -115,6 +115,8 @@ REQUIRED: Final[dict[Kind, dict[str, Shape]]] = {
     Kind.RESTORE: {"origin": ORIGIN, "size": COUNT, "root": HASH, "restored": COUNT, "actor": ID},
     Kind.ANCHOR: {"type": CODE, "size": COUNT, "root": HASH},
     Kind.SEGMENT_CLOSE: {"next": ORIGIN},
+    Kind.HOLD: {"segment": ORIGIN, "op": one_of(["place", "release"]), "case": ID, "actor": ID},
+    Kind.DESTRUCTION: {"segment": ORIGIN, "size": COUNT, "root": HASH, "last": TIME, "checkpoint": DIGEST, "actor": ID},
     Kind.BREAK_GLASS: {"app": ID, "actor": ID, "reason": CODE, "until": TIME},
     Kind.REVIEW: {"actor": ID, "idx": COUNT, "verdict": CODE},
     Kind.SHADOW: {"app": ID, "policy": DIGEST, "mode": _DECIDED["mode"]},
@@ -157,13 +159,14 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
     Kind.CONFIG: {"signed_by": list_of(ID), "files": number(0, 10_000), "software": ID, "previous": DIGEST},
     Kind.KEY: {"why": CODE},
     Kind.ACCESS: {"from": COUNT, "to": COUNT, "rid": UUID},
-    Kind.EXPORT: {"from": COUNT, "digest": DIGEST},
+    Kind.EXPORT: {"from": COUNT, "digest": DIGEST, "segment": ORIGIN},
     Kind.CLOCK: {"why": CODE},
     Kind.LOSS: {"seqs": list_of(row(COUNT, COUNT)), "why": CODE},
     Kind.RESTORE: {"lost": COUNT},
     Kind.ANCHOR: {"digest": DIGEST},
-    Kind.SEGMENT_CLOSE: {"dropped": record({"origin": ORIGIN, "size": COUNT, "root": HASH})},
-    Kind.SHADOW: {"rules": list_of(ID), "forms": _DECIDED["forms"]},
+    Kind.SEGMENT_CLOSE: {"why": CODE},
+    Kind.DESTRUCTION: {"archive": DIGEST},
+    Kind.SHADOW: {"rules": list_of(ID), "forms": _DECIDED["forms"], "shade": CODE},
 }
 _KNOWN: Final[dict[Kind, Mapping[str, Shape]]] = {
     kind: {**OPTIONAL.get(kind, {}), **required} for kind, required in REQUIRED.items()

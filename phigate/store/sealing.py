@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -77,7 +77,7 @@ class Sealer:
         """
         draft = item.draft
         body: dict[str, JSON] = {
-            **draft.fields,
+            **self._fields(draft),
             "v": 1,
             "log": self.origin,
             "kind": draft.kind.value,
@@ -101,6 +101,13 @@ class Sealer:
             )
         item.leaf = leaf_hash(item.entry)
         self.seq += 1
+
+    def _fields(self, draft: Draft) -> Mapping[str, JSON]:
+        """Return the fields of a draft. An outcome names the log of its intent only where that is another."""
+        named = draft.fields.get("intent")
+        if draft.kind is Kind.OUTCOME and isinstance(named, dict) and named.get("log") == self.origin:
+            return {**draft.fields, "intent": {name: value for name, value in named.items() if name != "log"}}
+        return draft.fields
 
     def _line(self, signer: Signer, text: bytes) -> bytes:
         """Return the signature line of a signer; all of it but the signature is the same for every entry."""

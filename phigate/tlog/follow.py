@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from phigate.tlog.canonical import JSON
-from phigate.tlog.inspect import Intent, Run, Seen
+from phigate.tlog.inspect import Carried, Gone, Intent, Run, Seen
 
 _PARTS: Final = 16  # the ids are sorted part by part: a sixteenth of them is in memory as objects at a time
 
@@ -29,6 +29,9 @@ class Follower:
         self.first_ts = self.last_ts = ""
         self.previous: Mapping[str, JSON] | None = None
         self.closed = -1
+        self.next = ""
+        self.carried: list[Carried] = []
+        self.gone: list[Gone] = []
         self._size = 0
         self._next: dict[str, int] = {}  # boot -> the counter that comes next
         self._gaps: list[tuple[str, int, int, int]] = []  # boot, first and last missing, index of what came instead
@@ -48,7 +51,10 @@ class Follower:
             self._count(run)
         self._losses += seen.losses
         self._pair(seen)
-        self.closed = seen.closed if self.closed < 0 else self.closed
+        self.carried += seen.carried
+        self.gone += seen.gone
+        if self.closed < 0:
+            self.closed, self.next = seen.closed, seen.next
         self._size = seen.start + seen.count
 
     @property
@@ -56,14 +62,19 @@ class Follower:
         """How many boots wrote."""
         return len(self._next)
 
+    def open(self) -> list[Intent]:
+        """Return the intents without outcome, in order."""
+        return sorted(self._open.values(), key=lambda intent: intent.index)
+
     def open_intents(self) -> list[int]:
         """Return the indexes of the intents without outcome, in order."""
-        return sorted(intent.index for intent in self._open.values())
+        return [intent.index for intent in self.open()]
 
     def finish(self) -> None:
         """Judge what could be explained by a later entry until now."""
         if 0 <= self.closed < self._size - 1:
             self.problems.append((self.closed + 1, "an entry after the close of the segment"))
+        self._check_carried()
         for boot, first, last, index in self._gaps:
             if not self._explained(boot, first, last):
                 what = f"counter {first} of boot {boot}" if first == last else f"counters {first} to {last} of {boot}"
@@ -84,6 +95,14 @@ class Follower:
         elif run.first < expected:
             self.problems.append((run.index, f"counter {run.first} of boot {run.boot} stands in the log already"))
         self._next[run.boot] = max(expected, run.last + 1)
+
+    def _check_carried(self) -> None:
+        known: set[tuple[str, int]] = set()
+        for each in self.carried:
+            about = (each.intent.rid, each.intent.attempt)
+            if about in known:
+                self.problems.append((each.index, "a second outcome of the same attempt"))
+            known.add(about)
 
     def _explained(self, boot: str, first: int, last: int) -> bool:
         rows = sorted((low, high) for named, low, high in self._losses if named == boot)

@@ -80,6 +80,25 @@ class Intent:
     leaf: str
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """An outcome whose intent stands in an earlier segment, which alone can tell whether it fits."""
+
+    index: int
+    log: str
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A segment that a `destruction` entry says was dropped: what stood in it, and where that is said."""
+
+    origin: str
+    size: int
+    root: str
+    index: int
+
+
 @dataclass(slots=True)
 class Seen:
     """What a stretch held. Small, since it travels between processes."""
@@ -99,10 +118,13 @@ class Seen:
     losses: list[tuple[str, int, int]] = field(default_factory=list)  # boot, first and last number that never came
     intents: list[Intent] = field(default_factory=list)  # without an outcome in this stretch
     outcomes: list[tuple[int, Intent]] = field(default_factory=list)  # index, and the earlier intent that it names
+    carried: list[Carried] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
     once: bytes = b""  # eight bytes for each intent, to find two of one attempt
     first_ts: str = ""
     last_ts: str = ""
     closed: int = -1  # index of the segment_close
+    next: str = ""  # the origin that the segment_close names
     previous: Mapping[str, JSON] | None = None  # of the genesis
 
 
@@ -208,7 +230,9 @@ class _Inspector:
             case "loss":
                 seen.losses.extend(_lost(record))
             case "segment_close":
-                seen.closed = index
+                seen.closed, seen.next = index, str(record.fields.get("next", ""))
+            case "destruction":
+                seen.gone.append(_gone(record, index))
             case "genesis":
                 previous = record.fields.get("previous")
                 seen.previous = previous if isinstance(previous, dict) else None
@@ -235,9 +259,16 @@ class _Inspector:
     def _end(self, record: Record, index: int) -> None:
         named = record.fields.get("intent")
         at, leaf = (named.get("idx"), named.get("leaf")) if isinstance(named, dict) else (None, None)
-        if type(at) is not int or not isinstance(leaf, str) or not record.attempt or at >= index:
+        log = named.get("log", "") if isinstance(named, dict) else ""
+        elsewhere = isinstance(log, str) and log not in {"", record.log}
+        if type(at) is not int or not isinstance(leaf, str) or not record.attempt or (at >= index and not elsewhere):
             raise CheckError("expected an outcome to name the intent before it, by index and leaf")
+        if log and not elsewhere:
+            raise CheckError("expected an outcome to name the log of its intent only where that is another")
         outcome = Intent(record.rid, record.attempt, at, leaf)
+        if isinstance(log, str) and elsewhere:
+            self.seen.carried.append(Carried(index, log, outcome))
+            return
         intent = self.open.get((record.rid, record.attempt))
         if intent is None:
             self.seen.outcomes.append((index, outcome))
@@ -264,6 +295,13 @@ def see_head(data: bytes, *, size: int | None, trust: Trust) -> HeadSeen:
     signed.verify(origin=trust.origin, keys=keys)
     seen = cosignatures(signed.note, trust.witnesses)
     return HeadSeen(head.size, head.root, data, len(seen), max((each.at_s for each in seen), default=0))
+
+
+def _gone(record: Record, index: int) -> Gone:
+    origin, size, root = (record.fields.get(name) for name in ("segment", "size", "root"))
+    if not isinstance(origin, str) or type(size) is not int or not isinstance(root, str):
+        raise CheckError("expected a destruction to name a segment, its size and its root")
+    return Gone(origin, size, root, index)
 
 
 def _lost(record: Record) -> list[tuple[str, int, int]]:

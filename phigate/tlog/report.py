@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
 from phigate.tlog.canonical import JSON
+from phigate.tlog.inspect import Carried, Gone, Intent
 
 MAX_PROBLEMS: Final = 50
 USAGE: Final = 64  # exit code for a command line that makes no sense
@@ -33,6 +34,11 @@ _MEANING: Final = {
     Verdict.FORK: "the log signed a history that this one does not continue",
     Verdict.POLICY: "sound, and less than the policy asks for",
 }
+
+
+def gravest(found: Collection[Verdict]) -> Verdict:
+    """Return the verdict that stands when several apply."""
+    return next((verdict for verdict in _ORDER if verdict in found), Verdict.VERIFIED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,10 @@ class Report:
     open_intents: list[int] = field(default_factory=list)
     previous: Mapping[str, JSON] | None = None
     closed: bool = False
+    next: str = ""  # origin of the segment that follows a closed one
+    unended: list[Intent] = field(default_factory=list)  # what `open_intents` names, in full
+    carried: list[Carried] = field(default_factory=list)  # outcomes of exchanges that began in an earlier segment
+    gone: list[Gone] = field(default_factory=list)  # segments that were destroyed on record
     problems: list[Problem] = field(default_factory=list)
     more_problems: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -105,8 +115,7 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """The gravest of the problems, or VERIFIED."""
-        found = {problem.verdict for problem in self.problems}
-        return next((verdict for verdict in _ORDER if verdict in found), Verdict.VERIFIED)
+        return gravest({problem.verdict for problem in self.problems})
 
     @property
     def first_bad(self) -> int:
@@ -141,6 +150,12 @@ class Report:
             body["witnessed_head"] = self.witnessed.to_json()
         if self.previous:
             body["previous"] = dict(self.previous)
+        if self.next:
+            body["next"] = self.next
+        if self.carried:
+            body["carried"] = len(self.carried)
+        if self.gone:
+            body["destroyed"] = [{"origin": each.origin, "size": each.size, "root": each.root} for each in self.gone]
         if self.first_bad >= 0:
             body["first_bad"] = self.first_bad
         if self.fork:
@@ -178,6 +193,8 @@ class Report:
             ("kinds", ", ".join(f"{kind} {count}" for kind, count in sorted(self.kinds.items()))),
             ("boots", str(self.boots)),
             ("segment", "closed" if self.closed else "open"),
+            ("follows", str(self.previous.get("origin", "")) if self.previous else ""),
+            ("destroyed", ", ".join(each.origin for each in self.gone)),
         ]
 
     def _witnesses(self) -> str:

@@ -261,7 +261,8 @@ class _Walk:
         report.kinds, report.boots = dict(follower.kinds), follower.boots
         report.first_ts, report.last_ts = follower.first_ts, follower.last_ts
         report.previous, report.closed = follower.previous, follower.closed >= 0
-        report.open_intents = follower.open_intents()
+        report.open_intents, report.unended = follower.open_intents(), follower.open()
+        report.next, report.carried, report.gone = follower.next, follower.carried, follower.gone
         if self.tree.size == self.source.size:
             self._conclude_heads()
         elif report.verdict is Verdict.VERIFIED:
@@ -327,4 +328,9 @@ class _Walk:
         if at_s < demand.witnessed_since_s:
             report.add(Verdict.POLICY, f"the newest cosignature is of time {at_s}: stale")
         if report.closed and report.open_intents:
-            report.warnings.append(f"{len(report.open_intents)} exchanges of a closed segment have no outcome")
+            report.warnings.append(f"{len(report.open_intents)} exchanges of a closed segment have no outcome in it")
+        if report.carried:
+            logs = ", ".join(sorted({each.log for each in report.carried}))
+            report.warnings.append(
+                f"{len(report.carried)} outcomes end exchanges of {logs}: check it together with this"
+            )

@@ -155,7 +155,7 @@ def test_an_outcome_points_at_its_intent() -> None:
     draft = an_outcome()
     check(draft)
     assert draft.fields == {
-        "intent": {"idx": 7, "leaf": "01" * 32},
+        "intent": {"idx": 7, "leaf": "01" * 32, "log": "audit.test/x"},
         "status": "ok",
         "tokens": {"sent": 2, "restored": 2},
         "miss": {"PERSON": 1},

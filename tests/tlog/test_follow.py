@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 from phigate.tlog.follow import Follower
-from phigate.tlog.inspect import Intent, Run, Seen
+from phigate.tlog.inspect import Carried, Gone, Intent, Run, Seen
 
 BOOT = "a" * 32
 INTENT = Intent("rid", 1, 3, "leaf")
@@ -97,3 +97,16 @@ def test_what_the_stretches_say_is_added_up() -> None:
     assert follower.kinds == {"a": 2, "b": 2}
     assert (follower.first_ts, follower.last_ts) == ("1", "3")
     assert follower.previous == {"size": 1}
+
+
+def test_what_a_segment_says_of_others_is_gathered() -> None:
+    one, two = Carried(3, "before", INTENT), Carried(12, "before", replace(INTENT, rid="other"))
+    gone = Gone("long.ago", 3, "ab", 4)
+    follower = after(Seen(0, carried=[one]), Seen(0, carried=[two], gone=[gone], closed=19, next="after"))
+    assert (follower.carried, follower.gone, follower.next, follower.problems) == ([one, two], [gone], "after", [])
+
+
+def test_an_exchange_of_an_earlier_segment_ends_once() -> None:
+    one = Carried(3, "before", INTENT)
+    follower = after(Seen(0, carried=[one]), Seen(0, carried=[replace(one, index=12)]))
+    assert follower.problems == [(12, "a second outcome of the same attempt")]

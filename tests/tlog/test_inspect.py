@@ -7,7 +7,19 @@ from typing import Any
 import pytest
 
 from phigate.tlog.errors import CheckError
-from phigate.tlog.inspect import MAX_PROBLEMS, Intent, Run, Seen, Task, Trust, attempt_id, inspect, see_head
+from phigate.tlog.inspect import (
+    MAX_PROBLEMS,
+    Carried,
+    Gone,
+    Intent,
+    Run,
+    Seen,
+    Task,
+    Trust,
+    attempt_id,
+    inspect,
+    see_head,
+)
 from phigate.tlog.keyring import Role
 from phigate.tlog.merkle import Frontier, TreeSize, leaf_hash
 from phigate.tlog.record import parse_entry
@@ -69,6 +81,32 @@ def test_the_genesis_may_name_the_segment_before() -> None:
     log = LogBuilder()
     log.add("genesis", boot, previous="odd")
     assert inspect(Task(Stretch(0, tuple(log.entries)), TRUST, {}, ())).previous is None
+
+
+def test_an_outcome_of_an_earlier_segment_is_handed_back_for_that_segment_to_judge() -> None:
+    log, boot = started()
+    named = {"idx": 900, "leaf": "ab" * 32, "log": "audit.hospital.example/phigate/2026h1"}
+    log.add("outcome", boot, rid=uuid(7), attempt=2, intent=named)
+    log.add("outcome", boot, rid=uuid(8), attempt=1, intent={**named, "idx": 0, "log": log.origin})
+    log.add("outcome", boot, rid=uuid(8), attempt=1, intent={**named, "log": 7})
+    seen = inspect(task(log))
+    assert seen.carried == [Carried(2, named["log"], Intent(uuid(7), 2, 900, "ab" * 32))]
+    assert seen.outcomes == []
+    assert seen.problems == [
+        (3, "expected an outcome to name the log of its intent only where that is another"),
+        (4, "expected an outcome to name the intent before it, by index and leaf"),
+    ]
+
+
+def test_a_destruction_and_a_close_are_handed_back() -> None:
+    log, boot = started()
+    log.add("destruction", boot, segment="audit.hospital.example/phigate/2019h1", size=8, root="ab" * 32)
+    log.add("destruction", boot, segment="audit.hospital.example/phigate/2019h1", size=True, root="ab" * 32)
+    log.add("segment_close", boot, next="audit.hospital.example/phigate/2027h1")
+    seen = inspect(task(log))
+    assert seen.gone == [Gone("audit.hospital.example/phigate/2019h1", 8, "ab" * 32, 2)]
+    assert seen.problems == [(3, "expected a destruction to name a segment, its size and its root")]
+    assert (seen.closed, seen.next) == (4, "audit.hospital.example/phigate/2027h1")
 
 
 def test_every_problem_has_its_index() -> None:
