@@ -25,6 +25,7 @@ COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "model_tokens": (("kind", "of"), "tokens that models read (prompt) and wrote (completion), as they say"),
     "upstream_errors": (("kind",), "upstream calls that failed"),
     "ledger_errors": (("code",), "appends that failed"),
+    "shadow_decisions": (("shade",), "decisions beside those of the shadow bundle, by how the shadow differs"),
     "policy_changes": (("result",), "changes of the policy folder: activated, refused, failed"),
 }
 TIMINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
@@ -42,6 +43,7 @@ GAUGES: Final[dict[str, str]] = {
     "ledger_witness_age_seconds": "ALERT when it grows: age of the newest cosignature of a quorum of witnesses",
     "ledger_witness_failures": "requests to witnesses that brought no cosignature, since the start",
     "ledger_fork_suspected": "ALERT at 1: somebody holds a head that this log does not continue; nothing is served",
+    "shadow_refused": "1 while the folder of the shadow bundle holds none that can be evaluated",
     "policy_refused": "ALERT: 1 while the files in the policy folder are not the ones in force",
     "policy_stale": "ALERT: 1 while nothing leaves, because files were refused for max_stale_hours",
 }

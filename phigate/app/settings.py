@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from phigate.app.witness_settings import read_witnesses
 from phigate.errors import PolicyFileError, SettingsError
 from phigate.policy.fields import Fields, Source, settle
 from phigate.policy.lock import TrustedKey
 from phigate.policy.yamls import Scalar, parse
+from phigate.store.cosigning import WitnessRules
 
 _TOP: Final = (
     "phigate",
@@ -28,6 +30,8 @@ _TOP: Final = (
     "workers",
     "policies",
     "policy_keys",
+    "shadow",
+    "audience",
     "ledger",
     "secrets",
     "limits",
@@ -55,10 +59,13 @@ class Settings:
     tls_key: Path | None
     policies: Path
     policy_keys: tuple[TrustedKey, ...]  # who may sign bundles; outside the bundle, which cannot vouch for itself
+    shadow: Path | None  # folder of a bundle that is evaluated beside the enforced one
     database: str  # SQLAlchemy URL
     keys: Path
     state: Path  # folder of what this gateway remembers: app keys, held parts, sockets
     origin: str
+    audience: str  # the gateway that signed contexts must name
+    witnesses: WitnessRules
     body_bytes: int
     depth: int
     parts: int
@@ -86,7 +93,7 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
     base = path.resolve().parent
     listen = top.sub("listen", ("host", "port"), required=True)
     tls = top.sub("tls", ("certificate", "key"))
-    ledger = top.sub("ledger", ("database", "origin", "keys", "state"), required=True)
+    ledger = top.sub("ledger", ("database", "origin", "keys", "state", "witnesses"), required=True)
     limits = top.sub("limits", ("body_bytes", "depth", "parts", "capacity"))
     secrets = _secrets(top, base, environment)
     behind_proxy = top.flag("behind_proxy")
@@ -113,10 +120,13 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
         tls_key=base / tls.text("key") if tls else None,
         policies=policies,
         policy_keys=_policy_keys(top),
+        shadow=base / top.text("shadow") if top.has("shadow") else None,
         database=_database(ledger, base) if ledger else "",
         keys=base / (ledger.text("keys", "keys") if ledger else "keys"),
         state=base / (ledger.text("state", "state") if ledger else "state"),
         origin=ledger.name("origin") if ledger else "",
+        audience=top.name("audience", ledger.name("origin") if ledger else ""),
+        witnesses=read_witnesses(ledger, base) if ledger else WitnessRules(),
         body_bytes=limits.whole("body_bytes", 16 << 20, low=1024, high=1 << 30) if limits else 16 << 20,
         depth=limits.whole("depth", 64, low=8, high=256) if limits else 64,
         parts=limits.whole("parts", 20_000, low=16, high=1_000_000) if limits else 20_000,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,10 @@ _NAME = click.option("--name", required=True, help="Name of this witness, such a
 _STATE = click.option(
     "--state", type=click.Path(path_type=Path), required=True, help="SQLite file of what was cosigned."
 )
+_CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), default=Path("phigate.yaml"), show_default=True, help="The gateway's."
+)
+_QUORUM = click.option("--quorum", type=int, help="How many witnesses must cosign a head.  [default: one at least]")
 
 
 @click.group()
@@ -119,6 +126,49 @@ def serve(
         log_level="warning",
         access_log=False,
     )
+
+
+@witness.command()
+@click.argument("vkey")
+@_CONFIG
+@_QUORUM
+def trust(vkey: str, config: Path, quorum: int | None) -> None:
+    """List the witness VKEY in the keyring, which the root key signs anew; the gateway takes it up at its next start.
+
+    Then say in the settings where it answers: ledger: {witnesses: {at: [{name: …, url: …}]}}
+    """
+    from phigate.store.witness_trust import trust_witness
+
+    with _mended():
+        keyring = trust_witness(_keys(config), vkey, quorum=quorum, now=time.time())
+    click.echo(f"keyring version {keyring.version}: quorum {keyring.quorum}, {keyring.fingerprint}")
+
+
+@witness.command()
+@click.argument("name")
+@_CONFIG
+@_QUORUM
+def distrust(name: str, config: Path, quorum: int | None) -> None:
+    """Take the witness NAME out of the keyring: what it cosigned counts no more."""
+    from phigate.store.witness_trust import distrust_witness
+
+    with _mended():
+        keyring = distrust_witness(_keys(config), name, quorum=quorum, now=time.time())
+    click.echo(f"keyring version {keyring.version}: quorum {keyring.quorum}, {keyring.fingerprint}")
+
+
+def _keys(config: Path) -> Path:
+    from phigate.app.settings import load
+
+    return load(config).keys
+
+
+@contextmanager
+def _mended() -> Iterator[None]:
+    try:
+        yield
+    except OperatorError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _signer(key_uri: str, name: str) -> Signer:

@@ -52,6 +52,14 @@ class AppendingLedger(Protocol):
         """Return the number of entries."""
         ...
 
+    def alarm(self) -> str | None:
+        """Return what is wrong and does not stop appending."""
+        ...
+
+    def gauges(self) -> dict[str, float]:
+        """Return what a monitor should see."""
+        ...
+
 
 # -- the process that appends ----------------------------------------------------------------------------------
 
@@ -163,7 +171,8 @@ class _Server:
 
     async def _tell_state(self, writer: asyncio.StreamWriter) -> None:
         while True:
-            _write(writer, self._state())
+            seen = {"alarm": self._ledger.alarm(), "gauges": self._ledger.gauges()}
+            _write(writer, self._state() | seen)
             await asyncio.sleep(STATE_EVERY_S)
 
     def _state(self) -> dict[str, Any]:
@@ -188,6 +197,8 @@ class LedgerClient:
         self._last_at = 0.0
         self._size = 0
         self._ready: str | None = _GONE
+        self._alarm: str | None = None
+        self._gauges: dict[str, float] = {}
 
     async def start(self) -> None:
         """Connect, and stay connected until `close`. Raises `UnavailableError` when nobody answers in time."""
@@ -258,6 +269,14 @@ class LedgerClient:
         """Return None when appending is possible, as last told."""
         return self._ready
 
+    def alarm(self) -> str | None:
+        """Return what is wrong and does not stop appending, as last told."""
+        return self._alarm
+
+    def gauges(self) -> dict[str, float]:
+        """Return what a monitor should see, as last told."""
+        return self._gauges
+
     async def _stay_connected(self, connected: asyncio.Event) -> None:
         pause_s = 0.02
         while True:
@@ -283,6 +302,8 @@ class LedgerClient:
     def _take(self, frame: dict[str, Any]) -> None:
         self._last_at = max(self._last_at, frame["last_at"])
         self._ready, self._size = frame["ready"], frame["entries"]
+        if "gauges" in frame:  # told twice a second and not with every answer
+            self._alarm, self._gauges = frame["alarm"], frame["gauges"]
         waiting = self._waiting.get(frame.get("n", 0))
         if waiting is not None and not waiting[1].done():
             waiting[1].set_result(frame)

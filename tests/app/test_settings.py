@@ -85,3 +85,54 @@ def test_every_problem_is_told_in_one_run(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(write(tmp_path, text), environment={"EU_KEY": "x"})
     assert str(caught.value).count("phigate.yaml:") >= 3
+
+
+WITNESSES = """\
+ledger:
+  database: "sqlite:///ledger.db"
+  origin: audit.test/phigate
+  witnesses:
+    at: [{name: w1.test, url: "https://w1.test:8443"}, {name: w2.test, url: "http://127.0.0.1:9", ca: ca.pem}]
+    every_s: 5
+    stale_s: 60
+    when_stale: refuse
+"""
+
+
+def with_witnesses(tmp_path: Path, old: str = "", new: str = "") -> Path:
+    (tmp_path / "ca.pem").write_text("", encoding="utf-8")
+    text = GOOD.replace('ledger: {database: "sqlite:///ledger.db", origin: audit.test/phigate}\n', WITNESSES)
+    return write(tmp_path, text.replace(old, new) if old else text)
+
+
+def test_witnesses_are_read_with_what_follows_when_they_are_silent(tmp_path: Path) -> None:
+    rules = load(with_witnesses(tmp_path), environment={"EU_KEY": "x"}).witnesses
+    assert [(each.name, each.url, each.ca) for each in rules.at] == [
+        ("w1.test", "https://w1.test:8443", None),
+        ("w2.test", "http://127.0.0.1:9", tmp_path / "ca.pem"),
+    ]
+    assert (rules.every_s, rules.stale_s, rules.refuse) == (5.0, 60.0, True)
+    bare = load(
+        with_witnesses(tmp_path, "    every_s: 5\n    stale_s: 60\n    when_stale: refuse\n", ""),
+        environment={"EU_KEY": "x"},
+    )
+    assert (bare.witnesses.every_s, bare.witnesses.stale_s, bare.witnesses.refuse) == (10.0, 300.0, False)
+    assert load(write(tmp_path, GOOD), environment={"EU_KEY": "x"}).witnesses.at == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("https://w1.test", "http://w1.test", "expected https://HOST"),
+        ("ca: ca.pem", "ca: none.pem", "no file"),
+        ("w2.test", "w1.test", "w1.test stands twice"),
+        ("stale_s: 60", "stale_s: 9", "at least twice every_s, 10, found 9"),
+        ("refuse", "ignore", "unknown word 'ignore'"),
+        ("every_s", "every", "did you mean 'every_s'?"),
+        ("at: [{name: w1.test", "at: [{nam: w1.test", "unknown key 'nam'"),
+    ],
+)
+def test_a_wrong_witness_stops_start_up(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(with_witnesses(tmp_path, old, new), environment={"EU_KEY": "x"})
+    assert said in str(raised.value)

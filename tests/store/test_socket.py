@@ -48,6 +48,12 @@ class SlowLedger:
     def size(self) -> int:
         return len(self.drafts)
 
+    def alarm(self) -> str | None:
+        return self.said
+
+    def gauges(self) -> dict[str, float]:
+        return {"ledger_size": float(len(self.drafts))}
+
 
 async def test_workers_append_through_one_process(tmp_path: Path) -> None:
     ledger, path = SlowLedger(), tmp_path / "l.sock"
@@ -71,6 +77,7 @@ async def test_a_refusal_and_the_state_travel(tmp_path: Path) -> None:
         with pytest.raises(UnavailableError, match="no room") as caught:
             await client.append(an_intent())
         assert caught.value.code == "ledger_full"
+        assert (client.alarm(), client.gauges()) == ("no room", {"ledger_size": 0.0})
         assert client.ready() == "no room"
 
 
