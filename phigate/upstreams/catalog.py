@@ -134,8 +134,9 @@ _LLAMA_70B: Final = Architecture(
 
 # Which form of tool call the server reads. A tool that the app names, or requires, works with it by guided decoding;
 # choosing tools freely is not switched on, because none of these cards claims it.
-_GEMMA_TOOLS: Final = ("--tool-call-parser", "pythonic")
-_LLAMA_TOOLS: Final = ("--tool-call-parser", "llama3_json")
+# vLLM loads the parser with this switch alone; without it even a named tool is refused (seen with vLLM 0.32).
+_GEMMA_TOOLS: Final = ("--enable-auto-tool-choice", "--tool-call-parser", "pythonic")
+_LLAMA_TOOLS: Final = ("--enable-auto-tool-choice", "--tool-call-parser", "llama3_json")
 _HAI_GATE: Final = "gated: log in at huggingface.co, open the repository's page and accept the terms; granted at once"
 _HAI_TERMS: Final = "not for direct clinical use without validation; output is to be checked by a clinician"
 _MEDGEMMA_CARD: Final = "model card of MedGemma, developers.google.com/health-ai-developer-foundations/medgemma"

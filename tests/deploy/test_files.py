@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,13 @@ def test_model_server_and_ledger_have_no_route_out() -> None:
     assert "out" in made["services"]["gateway"]["networks"]
 
 
+def _pairs(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield options with their values; a switch has none."""
+    for name, value in itertools.zip_longest(arguments, arguments[1:], fillvalue="--"):
+        if name.startswith("--"):
+            yield name, "" if value.startswith("--") else value
+
+
 def _model_arguments() -> list[list[str]]:
     [vllm] = manifests("Deployment")["medgemma"]["spec"]["template"]["spec"]["containers"]
     return [compose()["services"]["medgemma"]["command"], vllm["args"]]
@@ -73,12 +82,13 @@ def test_model_servers_are_started_as_the_command_says() -> None:
     assert model is not None
     fit = Fit(Precision.FP8, 1, 1, 37, 0, 0)
     said = Launch(model, fit, 8192, weights=Path("/weights")).arguments()
-    pairs = dict(zip(said[::2], said[1::2], strict=True))
+    pairs = dict(_pairs(said))
     for arguments in _model_arguments():
-        given = dict(argument.split("=", 1) for argument in arguments)
+        given = {name: value for name, _, value in (argument.partition("=") for argument in arguments)}
         assert given.pop("--host")
         for name, value in given.items():
             assert pairs[name] == value
+        assert "--enable-auto-tool-choice" in given
         assert given["--allowed-media-domains"] == "none.invalid"
 
 

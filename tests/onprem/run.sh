@@ -33,9 +33,9 @@ for name in ${ONPREM_MODELS:-gemma3 llama3}; do
   if [[ "$name" == llama3 ]]; then parser=llama3_json; fi
   port="$("$OURS" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
   "$ENVIRONMENT/bin/python" -m vllm.entrypoints.openai.api_server \
-    --model "$WORK/$name" --served-model-name "tiny-$name" --host 127.0.0.1 --port "$port" \
+    --model "$WORK/$name" --served-model-name "tiny-$name" medgemma-27b-it --host 127.0.0.1 --port "$port" \
     --max-model-len 2048 --max-num-seqs 8 --enforce-eager --dtype bfloat16 \
-    --tool-call-parser "$parser" --allowed-media-domains none.invalid >"$WORK/$name.log" 2>&1 &
+    --enable-auto-tool-choice --tool-call-parser "$parser" --allowed-media-domains none.invalid >"$WORK/$name.log" 2>&1 &
   SERVER=$!
   for _ in $(seq 1 240); do
     if "$OURS" -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/health', timeout=2)" 2>/dev/null; then break; fi
@@ -44,6 +44,6 @@ for name in ${ONPREM_MODELS:-gemma3 llama3}; do
   done
   echo "vLLM serves tiny-$name"
   PHIGATE_ONPREM_URL="http://127.0.0.1:$port" PHIGATE_ONPREM_MODEL="tiny-$name" \
-    "$OURS" -m pytest tests/onprem -q -p no:cacheprovider
+    "$OURS" -m pytest tests/onprem -q -p no:cacheprovider -rs
   stop
 done
