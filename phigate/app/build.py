@@ -54,10 +54,20 @@ class RunningLedger(Ledger, Protocol):
     async def close(self) -> None:
         """End; what was acknowledged is durable."""
 
+    def alarm(self) -> str | None:
+        """Return what is wrong and does not stop appending."""
+        ...
+
+    def gauges(self) -> dict[str, float]:
+        """Return what a monitor should see, by the names of `metrics.GAUGES`."""
+        ...
+
 
 def ledger_of(settings: Settings) -> StoreLedger:
     """Return the ledger that this process appends to, not started yet."""
-    return open_ledger(settings.database, keys_folder=settings.keys, origin=settings.origin)
+    return open_ledger(
+        settings.database, keys_folder=settings.keys, origin=settings.origin, witnesses=settings.witnesses
+    )
 
 
 def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -> Starlette:
@@ -82,6 +92,8 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
         parts.ports(tally), limits=Limits(body_bytes=settings.body_bytes, depth=settings.depth, parts=settings.parts)
     )
     readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles, policy=activation.state)
+    readiness.alarms["ledger"] = ledger.alarm
+    metrics.gauges_from(ledger.gauges)
     doors = Doors(
         gateway=gateway,
         bundles=bundles,

@@ -27,6 +27,7 @@ class Readiness:
     now: Callable[[], float] = time.time
     stopping: bool = False
     more: list[Callable[[], str | None]] = field(default_factory=list)
+    alarms: dict[str, Callable[[], str | None]] = field(default_factory=dict)  # what people should see to, ready or not
 
     def report(self) -> dict[str, Any]:
         """Return ``ready``, what is missing, and what a reader should know. Holds no secret and no text."""
@@ -43,6 +44,7 @@ class Readiness:
         return {
             "ready": not not_ready,
             "not_ready": not_ready,
+            "alarms": {name: why for name, ask in self.alarms.items() if (why := ask()) is not None},
             "policy": bundle.digest,
             "signed_by": list(bundle.signed_by),
             "regimes": sorted(self._in_force(bundle)) or "none in force: every exchange stays on-prem",
