@@ -48,6 +48,7 @@ class Ports:
     print_key: bytes  # key of the fingerprints of held parts
     new_rid: Callable[[], str]
     now: Callable[[], float] = time.time
+    shadow: Callable[[str, Facts, Decision], None] | None = None  # takes what a shadow bundle is compared with
 
 
 class Gateway:
@@ -118,6 +119,8 @@ class Gateway:
         except CallerError as error:
             await self.refused(rid, app.name, error.code, None, analysis)
             raise
+        if ports.shadow is not None:
+            ports.shadow(rid, facts, decision)
         self._count(analysis, inherited)
         await self._hold(rid, app, prints, decision.holds)
         exchange = Exchange(rid, app, bundle, request, analysis, facts, decision, prints, started, decision.holds)

@@ -36,6 +36,9 @@ class Event(StrEnum):
     PROVEN_MISS = "proven_miss"
     BUNDLE_ACTIVATED = "bundle_activated"
     BUNDLE_REFUSED = "bundle_refused"
+    SHADOW_REFUSED = "shadow_refused"
+    BREAK_GLASS = "break_glass"
+    CONTEXT_REFUSED = "context_refused"
     INTERNAL_ERROR = "internal_error"
 
 

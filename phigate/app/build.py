@@ -22,6 +22,7 @@ from phigate.app.ready import Readiness
 from phigate.app.refusals import RefusalTally
 from phigate.app.routes import Doors, Guard, Routes
 from phigate.app.settings import Settings
+from phigate.app.shadowing import Shadowing
 from phigate.errors import PhigateError, SettingsError
 from phigate.gateway import Gateway, Ports
 from phigate.logs import Event
@@ -38,6 +39,7 @@ from phigate.store.ledger import StoreLedger
 from phigate.store.ledger_socket import LedgerClient
 from phigate.store.mac_keys import DayKeys
 from phigate.store.open import new_id, open_ledger, software
+from phigate.store.shadow_folder import ShadowFolder
 from phigate.upstreams.external import ExternalModels, offered
 from phigate.upstreams.onprem import OnPremServers
 from phigate.wire.parts import Limits
@@ -75,23 +77,12 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
 
     With ``ledger_socket`` another process appends.
     """
-    bundles = FolderBundles(settings.policies, dev=dev, trust=settings.policy_keys)
-    metrics = PrometheusMetrics()
-    ledger: RunningLedger = LedgerClient(ledger_socket) if ledger_socket else ledger_of(settings)
-    parts = _Parts(settings, bundles, metrics, ledger)
-    activation = Activation(
-        bundles,
-        ledger=ledger,
-        archive=BundleArchive(settings.state / ARCHIVE),
-        metrics=metrics,
-        software=software(),
-        usable=parts.usable,
-    )
-    tally = RefusalTally(ledger, metrics)
+    parts = _Parts(settings, dev=dev, ledger_socket=ledger_socket)
+    bundles, ledger, metrics, tally = parts.bundles, parts.ledger, parts.metrics, parts.tally
     gateway = Gateway(
-        parts.ports(tally), limits=Limits(body_bytes=settings.body_bytes, depth=settings.depth, parts=settings.parts)
+        parts.ports(), limits=Limits(body_bytes=settings.body_bytes, depth=settings.depth, parts=settings.parts)
     )
-    readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles, policy=activation.state)
+    readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles, policy=parts.policy_state)
     readiness.alarms["ledger"] = ledger.alarm
     metrics.gauges_from(ledger.gauges)
     doors = Doors(
@@ -112,7 +103,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
             stack.callback(parts.held.close)
             stack.callback(parts.app_keys.close)
             try:
-                for part in (ledger, parts.analyzer, parts.onprem, parts.external, tally, activation):
+                for part in parts.running():
                     await part.start()
                     stack.push_async_callback(part.close)
             except PhigateError as error:
@@ -131,13 +122,13 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
 class _Parts:
     """The adapters of one process."""
 
-    def __init__(
-        self, settings: Settings, bundles: FolderBundles, metrics: PrometheusMetrics, ledger: RunningLedger
-    ) -> None:
+    def __init__(self, settings: Settings, *, dev: bool, ledger_socket: Path | None) -> None:
         values: Mapping[str, str] = {name: secret.value for name, secret in settings.secrets.items()}
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.metrics = metrics
-        self.ledger = ledger
+        self.bundles = bundles = FolderBundles(settings.policies, dev=dev, trust=settings.policy_keys)
+        self.metrics = metrics = PrometheusMetrics()
+        self.ledger: RunningLedger = LedgerClient(ledger_socket) if ledger_socket else ledger_of(settings)
+        self.tally = RefusalTally(self.ledger, metrics)
         self.macs = DayKeys(settings.state / "mac", wrapping_folder=settings.keys, now=time.time)
         self.analyzer = PresidioAnalyzer(bundles.current())
         self.onprem = OnPremServers(secrets=values, destinations=lambda: _inside(bundles.current()), metrics=metrics)
@@ -145,8 +136,25 @@ class _Parts:
         self.held = StoredHeldParts(settings.state / "held.db")
         self.app_keys = StoredAppKeys(settings.state / "app_keys.db")
         self.print_key = _print_key(settings.keys / _PRINT_KEY)
+        archive = BundleArchive(settings.state / ARCHIVE)
+        self.activation = Activation(
+            bundles, ledger=self.ledger, archive=archive, metrics=metrics, software=software(), usable=self.usable
+        )
+        self.shadowing = None
+        if settings.shadow is not None:
+            shadow = ShadowFolder(settings.shadow)
+            self.shadowing = Shadowing(shadow, ledger=self.ledger, archive=archive, metrics=metrics)
 
-    def ports(self, tally: RefusalTally) -> Ports:
+    def running(self) -> list[Any]:
+        """Return what has a start and an end, in the order of starting."""
+        parts = [self.ledger, self.analyzer, self.onprem, self.external, self.tally, self.activation]
+        return parts if self.shadowing is None else [*parts, self.shadowing]
+
+    def policy_state(self) -> dict[str, Any]:
+        """Return what /readyz says of the policy beside the bundle in force."""
+        return self.activation.state() | (self.shadowing.state() if self.shadowing is not None else {})
+
+    def ports(self) -> Ports:
         return Ports(
             analyzer=self.analyzer,
             ledger=self.ledger,
@@ -156,9 +164,10 @@ class _Parts:
             metrics=self.metrics,
             mac=self.macs.mac,
             running_mac=self.macs.running,
-            tally=tally.count,
+            tally=self.tally.count,
             print_key=self.print_key,
             new_rid=new_id,
+            shadow=self.shadowing.note if self.shadowing is not None else None,
         )
 
     def usable(self, bundle: Bundle) -> None:

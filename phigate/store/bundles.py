@@ -21,7 +21,7 @@ from phigate.policy.bundle import Bundle
 from phigate.policy.fields import settle
 from phigate.policy.gate import Refusal, admit, first_error
 from phigate.policy.lint import of_error
-from phigate.policy.load import load, read
+from phigate.policy.load import read
 from phigate.policy.lock import Lock, TrustedKey
 from phigate.policy.yamls import MAX_BYTES, parse
 
@@ -150,7 +150,6 @@ class FolderBundles:
         *,
         dev: bool,
         trust: Sequence[TrustedKey] = (),
-        shadow: Path | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._folder = folder
@@ -158,9 +157,8 @@ class FolderBundles:
         self._trust = tuple(trust)
         self._now = now
         files = load_folder(folder)
-        self._seen = _print(files)
+        self._seen = print_of(files)
         self._bundle = self._first(files)
-        self._shadow = load(load_folder(shadow), trust=self._trust, dev=dev) if shadow is not None else None
         self._refusal: Refusal | None = None
         self._refused_at = 0.0
         self._stale: Bundle | None = None
@@ -183,10 +181,6 @@ class FolderBundles:
             return self._stale
         return self._bundle
 
-    def shadow(self) -> Bundle | None:
-        """Return the bundle that is evaluated beside the enforced one, if any."""
-        return self._shadow
-
     def refusal(self) -> Refusal | None:
         """Return why the files now in the folder are not in force; None when they are."""
         return self._refusal
@@ -208,13 +202,13 @@ class FolderBundles:
             files = dict(load_folder(self._folder))
         except PolicyFileError as error:
             return self._refuse(Refusal((of_error(error, {}),)), None)
-        seen = _print(files)
+        seen = print_of(files)
         if seen == self._seen:
             return None
-        if seen == _print(self._bundle.files):  # the change was taken back
+        if seen == print_of(self._bundle.files):  # the change was taken back
             self._seen, self._refusal, self._stale = seen, None, None
             return None
-        if self._ready is not None and seen == _print(self._ready.files):
+        if self._ready is not None and seen == print_of(self._ready.files):
             return self._ready
         now = datetime.fromtimestamp(self._now(), UTC)
         admitted = admit(files, trust=self._trust, dev=self._dev, now=now, previous=self._bundle)
@@ -227,7 +221,7 @@ class FolderBundles:
         """Refuse a prepared bundle that this program cannot run; return the refusal the first time."""
         problem = PolicyFileError(why, file="destinations.yaml", line=1)
         self._ready = None
-        return self._refuse(Refusal((of_error(problem, bundle.files),)), _print(bundle.files))
+        return self._refuse(Refusal((of_error(problem, bundle.files),)), print_of(bundle.files))
 
     def _refuse(self, refusal: Refusal, seen: bytes | None) -> Refusal | None:
         """Note a refusal; return it the first time, so that one change makes one alarm."""
@@ -241,11 +235,12 @@ class FolderBundles:
     def activate(self, bundle: Bundle) -> None:
         """Put a prepared bundle in force for every exchange that begins from now on."""
         self._bundle = bundle
-        self._seen = _print(bundle.files)
+        self._seen = print_of(bundle.files)
         self._refusal, self._stale, self._ready = None, None, None
 
 
-def _print(files: Mapping[str, bytes]) -> bytes:
+def print_of(files: Mapping[str, bytes]) -> bytes:
+    """Return a digest of files as they lie there, to tell whether anything changed."""
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(f"{name}\0{len(files[name])}\0".encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,8 +79,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def house(folder: Path, *, workers: int = 1, upstreams: dict[str, str] | None = None) -> Iterator[House]:
-    """Start one, yield it, end it as an operator would: with SIGTERM."""
+def house(
+    folder: Path,
+    *,
+    workers: int = 1,
+    upstreams: dict[str, str] | None = None,
+    furnish: Callable[[Path], None] = lambda _: None,
+) -> Iterator[House]:
+    """Start one, yield it, end it as an operator would: with SIGTERM. ``furnish`` may change its files before."""
     with stand_ins() as own:
         urls = upstreams or own
         port = free_port()
@@ -92,6 +98,7 @@ def house(folder: Path, *, workers: int = 1, upstreams: dict[str, str] | None = 
             development=True,
             workers=workers,
         )
+        furnish(site)
         made = subprocess.run(
             [sys.executable, "-m", "phigate", "keys", "create", "--app", "demo", "--config", str(site)],
             check=True,

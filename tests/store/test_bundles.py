@@ -46,7 +46,7 @@ def change(folder: Path, name: str, old: str, new: str, *, signed: bool = True) 
 def test_nothing_changed_is_nothing_to_activate(folder: Path) -> None:
     bundles = FolderBundles(folder, dev=True)
     assert bundles.prepare() is None
-    assert (bundles.refusal(), bundles.shadow()) == (None, None)
+    assert bundles.refusal() is None
 
 
 def test_a_signed_change_is_in_force_only_after_activation(folder: Path) -> None:
@@ -129,12 +129,6 @@ def test_a_folder_that_vanishes_is_refused(folder: Path) -> None:
     assert isinstance(refusal, Refusal)
     assert "expected a folder" in refusal.says()
     assert bundles.prepare() is None
-
-
-def test_a_shadow_is_loaded_beside(folder: Path, tmp_path: Path) -> None:
-    write_site(tmp_path / "s", endpoints={}, today=date(2026, 12, 1))
-    bundles = FolderBundles(folder, dev=True, shadow=tmp_path / "s")
-    assert bundles.shadow() is not None
 
 
 def test_a_bundle_that_fails_at_the_start_stops_it(folder: Path) -> None:
