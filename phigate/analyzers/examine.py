@@ -117,6 +117,17 @@ class Examiner:
         self._together(seen, failed)
         return [self._analysis(item) for item in seen]
 
+    def is_little(self, texts: Sequence[Text], *, new: int, whole: int) -> bool:
+        """Return whether these texts are few characters, and fewer still that no call has seen.
+
+        Never where others' recognizers run: what they take nobody knows.
+        """
+        if self._engine is not None or sum(len(text.text) for text in texts) > whole:
+            return False
+        known = self._cache
+        unseen = (t for t in texts if known is None or known.get(known.digest(t.text, "language")) is None)
+        return sum(len(text.text) for text in unseen) <= new
+
     def _guard(
         self, n: int, item: _Seen, step: Callable[[], None], failed: Callable[[int, Exception], None] | None
     ) -> None:

@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from starlette.routing import Router
 
 from phigate import logs
 from phigate.analyzers.presidio import PresidioAnalyzer
@@ -72,7 +71,7 @@ def ledger_of(settings: Settings) -> StoreLedger:
     )
 
 
-def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -> Starlette:
+def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -> Guard:
     """Return the ASGI application. Raises an `OperatorError` when something that must exist is missing or wrong.
 
     With ``ledger_socket`` another process appends.
@@ -98,7 +97,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(parts.held.close)
             stack.callback(parts.app_keys.close)
@@ -116,7 +115,8 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
             logs.emit(Event.STOPPING)
         logs.emit(Event.STOPPED)
 
-    return Starlette(routes=Routes(doors).table(), middleware=[Middleware(Guard, tally=tally)], lifespan=lifespan)
+    # Starlette's router without its application: Guard stands where that puts two error handlers of its own.
+    return Guard(Router(Routes(doors).table(), lifespan=lifespan), tally=tally)
 
 
 class _Parts:

@@ -59,6 +59,8 @@ def _serve_one(settings: Settings, *, dev: bool, listening: socket.socket, ledge
             app,
             loop="uvloop",
             http="httptools",
+            ws="none",
+            proxy_headers=False,  # nothing here asks where a caller comes from: the app key says who it is
             log_config=None,
             access_log=False,
             server_header=False,

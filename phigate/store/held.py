@@ -19,6 +19,8 @@ from phigate.store.tables import HELD
 REMEMBER_S: Final = 24 * 3600
 MAX_ROWS: Final = 1_000_000
 _CHUNK: Final = 500  # digests per statement
+_FEW: Final = 64  # digests that are looked up in place
+_READ: Final = "SELECT DISTINCT holds FROM held_part WHERE app = ? AND digest IN ({}) AND until > ?"
 _SWEEP_EVERY_S: Final = 60.0
 
 
@@ -36,6 +38,11 @@ class StoredHeldParts:
         if not digests:
             return frozenset()
         distinct = sorted(set(digests))
+        if len(distinct) <= _FEW:
+            values = (app, *distinct, int(self._now()))
+            seen = self._database.peek(_READ.format(",".join("?" * len(distinct))), values)
+            if seen is not None:
+                return frozenset(hold for (word,) in seen for hold in _holds(word))
         return await self._database.run(lambda connection: self._limits(connection, app, distinct))
 
     async def hold(self, app: str, digests: Sequence[bytes], holds: frozenset[Hold]) -> None:

@@ -65,6 +65,7 @@ class SQLiteStorage(SharedStatements):
         self._connect = connect
         self._engine: sa.Engine | None = None
         self._connection: sa.Connection | None = None
+        self._raw_connection: sqlite3.Connection | None = None  # what the two above stand on
         self._lock: int | None = None
 
     def open(self) -> None:
@@ -78,7 +79,10 @@ class SQLiteStorage(SharedStatements):
             self._engine = engine
             self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             upgrade_if_needed(self._connection)
-            self._driver().set_authorizer(_authorize)
+            driver = self._connection.connection.driver_connection
+            assert isinstance(driver, sqlite3.Connection)
+            driver.set_authorizer(_authorize)
+            self._raw_connection = driver
 
     def _raw(self) -> sqlite3.Connection:
         raw = self._connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
@@ -107,7 +111,7 @@ class SQLiteStorage(SharedStatements):
                     closing.close() if isinstance(closing, sa.Connection) else closing.dispose()
                 except (sa.exc.SQLAlchemyError, sqlite3.Error):
                     continue
-        self._connection = self._engine = None
+        self._connection = self._engine = self._raw_connection = None
 
     def release(self) -> None:
         """Give the lock file back. Call after `close`, when this process appends no more."""
@@ -121,25 +125,21 @@ class SQLiteStorage(SharedStatements):
         return False
 
     def _driver(self) -> sqlite3.Connection:
-        if self._connection is None:
+        if self._raw_connection is None:
             raise StorageError(Trouble.DOWN, "answer without a connection")
-        driver = self._connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        return driver
+        return self._raw_connection
 
     def _run(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        if self._connection is None:
-            raise StorageError(Trouble.DOWN, "answer without a connection")
+        """Run on the driver's connection: SQLAlchemy's own work would cost more than these statements do."""
+        driver = self._driver()
         with _translated("run a statement", self.path.parent):
-            result = self._connection.exec_driver_sql(sql, parameters)
-            return list(result) if result.returns_rows else []
+            return driver.execute(sql, parameters).fetchall()
 
     def _many(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
-        if self._connection is None:
-            raise StorageError(Trouble.DOWN, "answer without a connection")
+        driver = self._driver()
         if rows:
             with _translated("insert rows", self.path.parent):
-                self._connection.exec_driver_sql(sql, rows)
+                driver.executemany(sql, rows)
 
     def begin(self, origin: str) -> Head | None:
         """Begin at once as the writer, so that no read is ever upgraded."""

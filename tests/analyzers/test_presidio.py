@@ -85,6 +85,50 @@ async def test_the_loop_goes_on_while_a_long_text_is_read() -> None:
     await analyzer.close()
 
 
+async def test_little_is_read_in_place_much_on_a_thread_and_both_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, note = bundle_of(), "Maria Souza, MRN 1234567, was seen on 12/05/2023. "
+    analyzer = PresidioAnalyzer(bundle)
+    calls: list[int] = []
+    submit = PresidioAnalyzer._submit
+
+    def counted(self: PresidioAnalyzer, *args: Any, **options: Any) -> Any:
+        calls.append(len(args[1]))
+        return submit(self, *args, **options)
+
+    monkeypatch.setattr(PresidioAnalyzer, "_submit", counted)
+    on_a_thread = await analyzer.analyze(parts_of(note), bundle=bundle)  # nothing is loaded yet
+    await analyzer.start()
+    in_place = await analyzer.analyze(parts_of(note), bundle=bundle)
+    assert calls == [1]
+    assert in_place == on_a_thread
+    await analyzer.analyze(parts_of(*[f"{n} {note * 3}" for n in range(20)]), bundle=bundle)
+    assert calls == [1, 20], "too much that is new"
+    await analyzer.analyze(parts_of(*[f"{n} {note * 3}" for n in range(20)], "new"), bundle=bundle)
+    assert calls == [1, 20], "what was seen before is little work"
+    await analyzer.analyze(parts_of(*[f"{n} {note * 3}" for n in range(200)]), bundle=bundle)
+    assert calls == [1, 20, 200], "too much in all"
+    await analyzer.close()
+
+
+async def test_others_recognizers_never_run_on_the_loop(
+    plugins: list[EntityRecognizer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = bundle_of()
+    analyzer = PresidioAnalyzer(bundle, plugins=plugins)
+    await analyzer.start()
+    where: list[int] = []
+
+    def seen(*_: object, **__: object) -> list[RecognizerResult]:
+        where.append(threading.get_ident())
+        return []
+
+    monkeypatch.setattr(Sleeper, "analyze", seen)
+    await analyzer.analyze(parts_of("short"), bundle=bundle)
+    assert where
+    assert threading.get_ident() not in where
+    await analyzer.close()
+
+
 async def test_the_lowest_threshold_of_the_bundle_decides_by_type_and_language() -> None:
     text = "seen on Monday and on 12/05/2023 by us"
     everything = PresidioAnalyzer(bundle_of(bars={EntityType.DATE: {"": 0.1}}))

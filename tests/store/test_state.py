@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -166,3 +167,26 @@ def test_workers_that_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> 
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(3, mp_context=spawn) as pool:
         assert list(pool.map(_first_use, [str(tmp_path / "held.db")] * 3)) == ["ok"] * 3
+
+
+async def test_a_look_in_place_waits_for_no_lock_and_the_thread_then_does(tmp_path: Path) -> None:
+    held = StoredHeldParts(tmp_path / "held.db", now=Clock())
+    await held.hold("triage", digests(0, 2), TAG)
+    database = held._database
+    assert database.peek("SELECT holds FROM held_part", ()) == [("tag",), ("tag",)]
+    other = sqlite3.connect(tmp_path / "held.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert database.peek("SELECT holds FROM held_part", ()) is None
+    asking = asyncio.create_task(held.limits("triage", digests(0, 1)))
+    await asyncio.sleep(0.05)
+    assert not asking.done(), "it waits in the thread, and the loop goes on"
+    other.execute("COMMIT")
+    assert await asking == TAG
+    assert database.peek("SELECT holds FROM no_such_table", ()) is None
+    other.close()
+    held.close()
+
+
+def test_nothing_is_read_in_place_before_the_database_is_open(tmp_path: Path) -> None:
+    assert StateDatabase(tmp_path / "held.db").peek("SELECT 1", ()) is None
+    assert StateDatabase("postgresql://nowhere/x").peek("SELECT 1", ()) is None
