@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from phigate.app.witness_settings import read_witnesses
 from phigate.errors import PolicyFileError, SettingsError
 from phigate.policy.fields import Fields, Source, settle
 from phigate.policy.lock import TrustedKey
 from phigate.policy.yamls import Scalar, parse
+from phigate.store.cosigning import WitnessRules
 
 _TOP: Final = (
     "phigate",
@@ -63,6 +65,7 @@ class Settings:
     state: Path  # folder of what this gateway remembers: app keys, held parts, sockets
     origin: str
     audience: str  # the gateway that signed contexts must name
+    witnesses: WitnessRules
     body_bytes: int
     depth: int
     parts: int
@@ -90,7 +93,7 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
     base = path.resolve().parent
     listen = top.sub("listen", ("host", "port"), required=True)
     tls = top.sub("tls", ("certificate", "key"))
-    ledger = top.sub("ledger", ("database", "origin", "keys", "state"), required=True)
+    ledger = top.sub("ledger", ("database", "origin", "keys", "state", "witnesses"), required=True)
     limits = top.sub("limits", ("body_bytes", "depth", "parts", "capacity"))
     secrets = _secrets(top, base, environment)
     behind_proxy = top.flag("behind_proxy")
@@ -123,6 +126,7 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
         state=base / (ledger.text("state", "state") if ledger else "state"),
         origin=ledger.name("origin") if ledger else "",
         audience=top.name("audience", ledger.name("origin") if ledger else ""),
+        witnesses=read_witnesses(ledger, base) if ledger else WitnessRules(),
         body_bytes=limits.whole("body_bytes", 16 << 20, low=1024, high=1 << 30) if limits else 16 << 20,
         depth=limits.whole("depth", 64, low=8, high=256) if limits else 64,
         parts=limits.whole("parts", 20_000, low=16, high=1_000_000) if limits else 20_000,
