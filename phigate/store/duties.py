@@ -111,7 +111,7 @@ class Duties:
         for item, result in self.writer.write(items):
             quicker = item.draft.kind is Kind.GENESIS and getattr(result, "code", "") == "entry_duplicate"
             if isinstance(result, PhigateError) and not quicker:
-                raise self.writer.broken or result
+                raise self.writer.broken or self.writer.closed or result
 
     def _genesis(self) -> Item:
         digest = f"sha256:{sha256(self._keyring).hexdigest()}"

@@ -6,23 +6,20 @@ added, a reader needs no transaction: it takes the head once and reads what lies
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from heapq import merge
-from pathlib import Path
 from typing import Any, Final, Self
 
 import sqlalchemy as sa
-from sqlalchemy.pool import StaticPool
 
-from phigate.errors import SettingsError
-from phigate.tlog.errors import GapError, IncompleteError
+from phigate.store.places import find_segment, reading_engine
+from phigate.tlog.errors import GapError, IncompleteError, TlogError
+from phigate.tlog.keyring import open_keyring
 from phigate.tlog.source import STRETCH, Columns, Stretch
 from phigate.tlog.tile import WIDTH, TileID, tile_root
 
 KEYRING: Final = "keyring"  # type of the anchor rows that keep each version of the keyring
 COSIGNED: Final = "cosigned"  # and of those that keep a checkpoint with the lines of its witnesses
-_SQLITE: Final = "sqlite:///"
 
 Roots = dict[tuple[int, int], bytes]  # (level, index) of a full tile -> its root
 
@@ -30,29 +27,32 @@ Roots = dict[tuple[int, int], bytes]  # (level, index) of a full tile -> its roo
 class DatabaseSource:
     """One log of a database. Use as a context manager, or call `close`.
 
+    ``origin`` names a segment, or a ledger: then the newest segment is read, as without it (see `places`).
     ``roots`` remembers the roots of full tiles from one reading of a log to the next: they never change.
     """
 
     def __init__(self, url: str, *, origin: str | None = None, roots: Roots | None = None) -> None:
-        self._engine = reading_engine(url)
+        found = find_segment(url, origin)
+        self._engine = reading_engine(found.url)
         self._roots = roots if roots is not None else {}
+        self.origin: str = found.origin
+        self.keeps_partial_tiles = False
+        self._log_id: int = found.log_id
+        self.signed_size = 0
+        self.size = 0
+        self.root: bytes | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what was appended and signed since this was opened."""
         # A running gateway goes on signing. The largest checkpoint is taken before the head: what was signed by then
         # must stand in the log, and what is signed later is not this reading's business.
-        signed = dict(tuple(r) for r in self._all("SELECT log_id, MAX(size) FROM ledger_checkpoint GROUP BY log_id"))
-        heads = self._all("SELECT origin, log_id, size, root FROM ledger_head ORDER BY log_id")
-        if origin is not None:
-            heads = [row for row in heads if row.origin == origin]
-        if not heads:
-            raise IncompleteError(f"expected a log{f' {origin}' if origin else ''} in the database, found none")
-        if len(heads) > 1:
-            names = ", ".join(row.origin for row in heads)
-            raise SettingsError(f"expected one log or its origin, found several: name one of {names}")
-        self.origin: str = heads[0].origin
-        self.size: int = heads[0].size
-        self.root: bytes | None = bytes(heads[0].root)
-        self.keeps_partial_tiles = False
-        self._log_id: int = heads[0].log_id
-        self.signed_size: int = signed.get(self._log_id, 0)
+        signed = self._all("SELECT MAX(size) AS size FROM ledger_checkpoint WHERE log_id = :log")
+        head = self._all("SELECT size, root FROM ledger_head WHERE log_id = :log")
+        if not head:
+            raise IncompleteError(f"expected the log {self.origin} in the database, found it gone")
+        self.signed_size = signed[0].size or 0
+        self.size, self.root = head[0].size, _bytes(head[0].root)
 
     def __enter__(self) -> Self:
         return self
@@ -104,6 +104,15 @@ class DatabaseSource:
             signed=self.signed_size,
         )
         return bytes(rows[0].blob) if rows else None
+
+    def published(self) -> bytes | None:
+        """Return the checkpoint to hand out: where the keyring asks for witnesses, the newest that has them."""
+        note = self.keyring()
+        try:
+            asks = note is not None and open_keyring(note).quorum > 0
+        except TlogError:
+            asks = False  # whoever verifies is told that the keyring does not check
+        return (self.newest_cosigned() if asks else None) or self.newest_checkpoint()
 
     def batches(self) -> Iterator[tuple[int, bytes]]:
         """Yield size and root after each commit, up to the head that was read first."""
@@ -199,26 +208,3 @@ class DatabaseSource:
 def _bytes(value: object) -> bytes:
     """Return the bytes of a column. SQLite keeps any type anywhere: text is what somebody else put there."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
-
-
-def reading_engine(url: str) -> sa.Engine:
-    """Return an engine that only reads. Raises `SettingsError` for a URL of another kind or a missing file."""
-    if url.startswith("postgresql"):
-        engine = sa.create_engine(url, pool_size=1)
-        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("SET TRANSACTION READ ONLY"))
-        return engine
-    if not url.startswith(_SQLITE):
-        raise SettingsError("expected a database URL that begins with sqlite:/// or postgresql, found another")
-    path = Path(url.removeprefix(_SQLITE)).resolve()
-    if not path.is_file():
-        raise SettingsError(f"expected a database file {path}, found none")
-
-    def connect() -> sqlite3.Connection:
-        # Without a WAL beside it nobody writes, and a folder that cannot be written to is no hindrance.
-        mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-        place = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        connection = sqlite3.connect(f"file:{place}?{mode}", uri=True, timeout=5.0, check_same_thread=False)
-        connection.execute("PRAGMA trusted_schema=OFF")
-        return connection
-
-    return sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)

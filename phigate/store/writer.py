@@ -23,8 +23,13 @@ from phigate.store.storage import CommitUnknownError, Growth, Head, Row, Storage
 from phigate.tlog.merkle import Frontier
 
 Result = Receipt | PhigateError
+SEGMENT_CLOSED: Final = "segment_closed"  # code of what came too late for its segment, and stands nowhere
 Done = list[tuple[Item, Result]]
 RETRY_S: Final = 0.05
+
+
+class SegmentClosedError(LedgerStateError):
+    """The log was closed: its entries are safe, and the next one goes to the next segment."""
 
 
 class Writer:
@@ -43,6 +48,7 @@ class Writer:
         self.new_eid = new_eid
         self.head: Head | None = None  # as of the last transaction of this replica
         self.broken: LedgerStateError | None = None
+        self.closed: SegmentClosedError | None = None  # once the log takes no more entries
         self._frontier = Frontier()
         self._connected = False
         self._suspect = True  # the tail must be checked before the next append
@@ -64,6 +70,12 @@ class Writer:
                 left = self._attempt(left, done)
             except StorageError as error:
                 left = self._after(error, left, done)
+            except SegmentClosedError as error:
+                self.storage.rollback()
+                self.closed = error
+                settled = {item.eid for item, _ in done}
+                done += [(item, _refused(str(error), code=SEGMENT_CLOSED)) for item in left if item.eid not in settled]
+                left = []
             except LedgerStateError as error:
                 self.storage.rollback()
                 self.broken = error
@@ -118,13 +130,15 @@ class Writer:
     # -- attempts ----------------------------------------------------------------------------------------------
 
     def _attempt(self, items: list[Item], done: Done) -> list[Item]:
-        """Settle what is in doubt, then seal and commit the rest. Returns what is still to be written: nothing."""
+        """Settle what is in doubt, then seal and commit the rest. Returns what is still to be written."""
         self.prepare()
         settled = self._settle()
         done += [(item, settled[item.eid]) for item in items if item.eid in settled]
         items = [item for item in items if item.eid not in settled]
         if not items:
             return []
+        later = _behind_a_close(items)
+        items = items[: len(items) - len(later)]
         self.note_clock()
         own = [*self._own, *self._loss_item()]
         sealed = self._seal([*own, *items], done)
@@ -139,7 +153,7 @@ class Writer:
         self._own, self._lost, self.down, self.full = [], 0, None, False
         mine = {item.eid for item in own}
         done += [pair for pair in zip(sealed, receipts, strict=True) if pair[0].eid not in mine]
-        return []
+        return later
 
     def _after(self, error: StorageError, items: list[Item], done: Done) -> list[Item]:
         """Decide what follows a failed transaction. Returns the items to try again."""
@@ -207,7 +221,7 @@ class Writer:
         """Find out, under the lock, whether the transaction in doubt stands. Returns receipts if it does."""
         if not self._doubtful:
             return {}
-        head = self._begin()
+        head = self._begin(settling=True)
         found = self.storage.find(head.log_id, [item.eid for item in self._doubtful])
         self.storage.rollback()
         # One transaction wrote them: all stand or none does.
@@ -222,8 +236,11 @@ class Writer:
 
     # -- the transaction ---------------------------------------------------------------------------------------
 
-    def _begin(self) -> Head:
-        """Lock the head and check that it continues what this replica saw last."""
+    def _begin(self, *, settling: bool = False) -> Head:
+        """Lock the head and check that it continues what this replica saw last.
+
+        Raises `SegmentClosedError` for a closed log, unless only to settle what was sent before it was closed.
+        """
         origin, known = self.sealer.origin, self.head
         head = self.storage.begin(origin)
         if head is None:
@@ -234,8 +251,10 @@ class Writer:
             if known is not None:
                 self._check_continues(known, head)
             self._frontier = frontier_of(head)
-        if head.closed:
-            raise LedgerStateError(f"expected an open log, found {origin} closed: start with the next segment's origin")
+        if head.closed and not settling:
+            raise SegmentClosedError(
+                f"expected an open log, found {origin} closed: start with the next segment's origin"
+            )
         self.head = head
         return head
 
@@ -260,6 +279,8 @@ class Writer:
         frontier = self._frontier.copy()
         grown = advance(head, frontier, leaves=leaves, ts=self.sealer.last_ts)
         self.storage.grow(Growth(rows, tiles, grown, self.sealer.last_ts))
+        if items[-1].draft.kind is Kind.SEGMENT_CLOSE:
+            self.storage.close_head(head.log_id)
         self.storage.commit()
         # A crash before this line: the entries stand, nobody was told; the reconciler ends their exchanges.
         self.head, self._frontier = grown, frontier
@@ -301,6 +322,12 @@ def _first_of_each_slot(items: Sequence[Item], done: Done) -> list[Item]:
             seen.add(item.slot)
         first.append(item)
     return first
+
+
+def _behind_a_close(items: list[Item]) -> list[Item]:
+    """Return what stands behind the close of the segment: nothing may follow that within its transaction."""
+    at = next((n for n, item in enumerate(items, 1) if item.draft.kind is Kind.SEGMENT_CLOSE), len(items))
+    return items[at:]
 
 
 def _row(idx: int, item: Item) -> Row:

@@ -140,7 +140,7 @@ def test_small_corrections_of_the_clock_are_no_jump() -> None:
 
 @pytest.mark.parametrize("log", [ORIGIN, "audit.test/phigate/2026h1"])
 def test_an_outcome_names_the_log_of_its_intent_only_where_that_is_another(log: str) -> None:
-    named = {"idx": 7, "leaf": "01" * 32, "log": log}
+    named: dict[str, Any] = {"idx": 7, "leaf": "01" * 32, "log": log}
     draft = Draft(Kind.OUTCOME, {"intent": named, "status": "ok"}, new_id(), 1)
     said = parse_entry(sealed(a_sealer(), draft).entry).fields["intent"]
     assert said == {"idx": 7, "leaf": "01" * 32} if log == ORIGIN else named

@@ -85,12 +85,13 @@ def test_the_genesis_may_name_the_segment_before() -> None:
 
 def test_an_outcome_of_an_earlier_segment_is_handed_back_for_that_segment_to_judge() -> None:
     log, boot = started()
-    named = {"idx": 900, "leaf": "ab" * 32, "log": "audit.hospital.example/phigate/2026h1"}
+    before = "audit.hospital.example/phigate/2026h1"
+    named = {"idx": 900, "leaf": "ab" * 32, "log": before}
     log.add("outcome", boot, rid=uuid(7), attempt=2, intent=named)
     log.add("outcome", boot, rid=uuid(8), attempt=1, intent={**named, "idx": 0, "log": log.origin})
     log.add("outcome", boot, rid=uuid(8), attempt=1, intent={**named, "log": 7})
     seen = inspect(task(log))
-    assert seen.carried == [Carried(2, named["log"], Intent(uuid(7), 2, 900, "ab" * 32))]
+    assert seen.carried == [Carried(2, before, Intent(uuid(7), 2, 900, "ab" * 32))]
     assert seen.outcomes == []
     assert seen.problems == [
         (3, "expected an outcome to name the log of its intent only where that is another"),
