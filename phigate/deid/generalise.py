@@ -31,7 +31,10 @@ class Params:
     subject: bytes = b""  # the subject's keyed tag; all dates of one subject move alike
     shift_key: bytes = b""
     shift_days: int = 365
+    shift_weeks: bool = False  # whole weeks, so that the day of the week stays
+    shift_or_year: bool = True  # what cannot be shifted keeps its year; else it is redacted
     hash_key: bytes = b""  # per tenant
+    zip3: str = zip3.VINTAGE  # the table of three-digit postal codes
 
 
 NO_PARAMS: Final = Params()
@@ -63,11 +66,13 @@ def _reading(entity_type: EntityType, lang: str, params: Params) -> dates.Readin
 def _shifted(entity_type: EntityType, value: str, lang: str, params: Params) -> str | None:
     """Move the date, one-way. Without a subject, or where no whole day is named, the year alone stays."""
     if params.subject and params.shift_key:
-        days = shift.days(params.subject, key=params.shift_key, most=params.shift_days)
+        days = shift.days(
+            params.subject, key=params.shift_key, most=params.shift_days, weekday=params.shift_weeks
+        )
         moved = shift.moved(value, days, _reading(entity_type, lang, params))
         if moved is not None:
             return moved
-    return _year(entity_type, value, lang, params)
+    return _year(entity_type, value, lang, params) if params.shift_or_year else None
 
 
 def _age90(_type: EntityType, value: str, _lang: str, _params: Params) -> str | None:
@@ -78,12 +83,12 @@ def _band5(_type: EntityType, value: str, _lang: str, _params: Params) -> str | 
     return ages.band5(value)
 
 
-def _postal3(entity_type: EntityType, value: str, _lang: str, _params: Params) -> str | None:
+def _postal3(entity_type: EntityType, value: str, _lang: str, params: Params) -> str | None:
     if entity_type is EntityType.BR_CEP:
         match = _CEP.search(value)
         return None if match is None else match[1] + match[2][0]
     found = _ZIP.findall(value)
-    return zip3.generalise(found[0]) if len(found) == 1 else None
+    return zip3.generalise(found[0], vintage=params.zip3) if len(found) == 1 else None
 
 
 def _state(entity_type: EntityType, value: str, _lang: str, _params: Params) -> str | None:

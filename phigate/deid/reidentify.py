@@ -2,7 +2,8 @@
 
 Only tokens of this exchange's map are restored, in their exact form or in a variant that differs in case, in spaces for
 underscores or in Markdown escapes: no literal of the request can be such a variant, since numbering skipped them all.
-What is held back is a possible prefix of an issued token and nothing else. A restored value is never read again.
+What is held back is a possible prefix of an issued token, and a token until the next character says whether it is a
+part of a domain. A restored value is never read again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from urllib.parse import quote
 
 from phigate.deid.search import escaped
 from phigate.deid.surrogate import Issued, SurrogateMap, canonical
-from phigate.deid.surroundings import Surroundings
+from phigate.deid.surroundings import Surroundings, ahead
 from phigate.finding import Span
 
 _WINDOW: Final = 80  # no token, with all its escapes and quotes, is longer
@@ -103,7 +104,12 @@ class Restorer:
         for match in _TEXT.finditer(text, 0, end):
             item = self._map.by_canonical.get(canonical(match[1] or match[2]))
             if item is not None:
-                out += (self._noted(text[at : match.start()]), self._noted(self._placed(item, match[0])))
+                in_domain = ahead(text, match.end(), json=False, final=final)
+                if in_domain is None:
+                    end = match.start()
+                    break
+                out.append(self._noted(text[at : match.start()]))
+                out.append(self._noted(self._placed(item, match[0], in_domain=in_domain)))
                 at = match.end()
         out.append(self._noted(text[at:end]))
         return end
@@ -130,7 +136,11 @@ class Restorer:
                     self._in_string = not self._in_string
                     place = begin + 1
             elif item is not None:
-                out += (self._noted(text[at:begin]), self._noted(self._placed(item, match[0])))
+                in_domain = ahead(text, place, json=True, final=final)
+                if in_domain is None:
+                    out.append(self._noted(text[at:begin]))
+                    return begin
+                out += (self._noted(text[at:begin]), self._noted(self._placed(item, match[0], in_domain=in_domain)))
                 at = place
         end = len(text) if final else self._begun(_TOKEN_BEGUN, text, place)
         out.append(self._noted(text[at:end]))
@@ -163,11 +173,11 @@ class Restorer:
         self.tally.seen.add(item.token)
         self.tally.restored += 1
 
-    def _placed(self, item: Issued, as_written: str) -> str:
+    def _placed(self, item: Issued, as_written: str, *, in_domain: bool) -> str:
         """Return the value as it may stand here, or the token as the model wrote it where it may not."""
         value = item.value.reveal()
-        if self._around.within():
-            if not self._around.allowed():
+        if in_domain or self._around.within():
+            if in_domain or not self._around.allowed():
                 self.tally.seen.add(item.token)
                 self.tally.withheld += 1
                 return as_written

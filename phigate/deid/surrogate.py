@@ -8,18 +8,23 @@ this map issued is restored, and no number is issued that stands in the request 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 from urllib.parse import unquote
 
+from phigate.deid.fold import fold
 from phigate.finding import EntityType
 from phigate.phi import PHIText
 
 _LITERAL: Final = re.compile(r"(?<![A-Za-z])([A-Za-z]+)[\s_\\\-]*(\d{1,9})(?!\d)")
-_SUSPECTS: Final = ("[", "_", "\uff3b", "\uff3f", "&#", "\\u", "%5")
+_SUSPECTS: Final = ("[", "_", "\uff3b", "\uff3f", "\u27e6", "\u3010", "\u3016", "&#", "\\u", "%5")
+# Letters of other alphabets that a model may read, and write back, as those of a label.
+_ALIKE: Final = str.maketrans(
+    "\u0430\u0441\u0435\u0456\u0458\u043e\u0440\u0455\u0445\u0443\u0501\u051b\u051d\u04bb\u03b1\u03bf\u03c1\u03b9\u03bd\u03ba\u03c4\u03b5\u03b7\u03b6\u043a\u043c\u043d\u0442\u0432",
+    "aceijopsxydqwhaopinktenzkmhtb",
+)
 _NOISE: Final = str.maketrans("", "", "\\[]")
 _GAP: Final = re.compile(r"[ _]+")
 
@@ -78,7 +83,7 @@ def literals(texts: Iterable[str]) -> frozenset[tuple[str, int]]:
     found: set[tuple[str, int]] = set()
     for text in texts:
         if any(suspect in text for suspect in _SUSPECTS):
-            plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+            plain = text if text.isascii() else fold(text).translate(_ALIKE)
             for form in {plain, unquote(plain)} if "%" in plain else {plain}:
                 found.update((word.upper(), int(number)) for word, number in _LITERAL.findall(form))
     return frozenset(pair for pair in found if pair[0] in _LAST_WORDS)

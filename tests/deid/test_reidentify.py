@@ -97,7 +97,7 @@ def test_a_restored_value_is_never_read_again() -> None:
     assert _whole("[[CITY_2]]ON_12]]") == "[[PERSON_12]]"
 
 
-def test_only_a_possible_prefix_is_held_back() -> None:
+def test_only_a_possible_prefix_and_what_may_be_in_a_domain_is_held_back() -> None:
     restorer = Restorer(MAP)
     fed = [
         "a [",
@@ -125,8 +125,8 @@ def test_only_a_possible_prefix_is_held_back() -> None:
         "",
         "",
         "",
-        NAME,
-        "[[Q",
+        "",
+        NAME + "[[Q",
         "[[PERSON_4",
         "",
         "[[PERSON_13]]",
@@ -179,6 +179,83 @@ def test_tokens_are_counted() -> None:
 )
 def test_values_are_withheld_where_they_could_be_fetched(text: str, out: str | None) -> None:
     assert _whole(text) == (text if out is None else out)
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("see [[PERSON_12]].leak.example now", None),
+        ("see [[PERSON_12]].leak.example", None),
+        ("see [[PERSON_12]]-x.leak.example/", None),
+        ("see x.[[PERSON_12]].Leak.Example", None),
+        (r"see [[PERSON_12]]\.leak\.example", None),
+        ("see [[PERSON_12]]&#46;leak&period;example", None),
+        ("see [[PERSON_12]]%2Eleak%2eexample", None),
+        ("see [[PERSON_12]]\u3002leak\uff0eexample", None),
+        ("see [[PERSON_12]].xn--bcher-kva.example", None),
+        ("see [[PERSON_12]]." + "a" * 200, None),
+        ("write to [[PERSON_12]]@leak.example", None),
+        ("write to [[PERSON_12]].x@leak.example", None),
+        ("[[PERSON_1.2]][[PERSON_12]].leak.example", "Souza[[PERSON_12]].leak.example"),
+        ("[x]: <https://leak.example/ [[PERSON_12]]>", None),
+        ("[x]:\n <leak.example/ [[PERSON_12]]>", None),
+        ("[x]: <y> [[PERSON_12]]", "[x]: <y> Rui"),
+        ("[x]: <y\n[[PERSON_12]]", "[x]: <y\nRui"),
+        ("<script>fetch(host + '[[PERSON_12]]')</script>", None),
+        ("<STYLE>a { x: [[PERSON_12]] }</STYLE>", None),
+        ("<script>x</script> [[PERSON_12]]", "<script>x</script> Rui"),
+        ("<scripted [[PERSON_12]]", None),
+        ("I saw [[PERSON_12]].", "I saw Rui."),
+        ("I saw [[PERSON_12]]. Then", "I saw Rui. Then"),
+        ("I saw [[PERSON_12]].Then", "I saw Rui.Then"),
+        ("[[PERSON_12]]...", "Rui..."),
+        ("[[PERSON_12]].pdf and [[PERSON_12]]'s", "Rui.pdf and Rui's"),
+        ("[[PERSON_12]]: x, [[PERSON_12]]; y", "Rui: x, Rui; y"),
+        ("[[PERSON_12]] 1.5.2", "Rui 1.5.2"),
+        ("[[DATE_2]].1.5.2", "29/05/2024.1.5.2"),
+        ("[[PERSON_12]]@ward 5", "Rui@ward 5"),
+        ("**[[PERSON_12]]**", "**Rui**"),
+        ("[[PERSON_12]]\\", "Rui\\"),
+    ],
+)
+def test_values_are_withheld_from_domains_and_scripts(text: str, out: str | None) -> None:
+    expected = text if out is None else out
+    tally = Tally()
+    assert _whole(text, tally=tally) == expected
+    assert (tally.withheld > 0) is ("[[" in expected)
+    assert _in_pieces(text, list(range(len(text)))) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ('{"a":"[[PERSON_12]].leak.example"}', None),
+        ('{"a":"[[PERSON_12]]\\u002eleak\\u002Eexample"}', None),
+        ('{"a":"[[PERSON_12]]\\u0040leak.example"}', None),
+        ('{"a":"[[PERSON_12]]"}', '{"a":"Rui"}'),
+        ('{"a":"[[PERSON_12]]\\n.x.y"}', '{"a":"Rui\\n.x.y"}'),
+        ("[[PERSON_12]].leak.example", None),
+        ("[[PERSON_12]]", "Rui"),
+    ],
+)
+def test_values_are_withheld_from_domains_in_json(text: str, out: str | None) -> None:
+    expected = text if out is None else out
+    assert _whole(text, serialised=True) == expected
+    assert _in_pieces(text, list(range(len(text))), serialised=True) == expected
+
+
+def test_a_token_waits_for_one_character_at_most_in_plain_prose() -> None:
+    restorer = Restorer(MAP)
+    assert [
+        restorer.feed(piece) for piece in ("Dear [[PERSON_12]]", ",", " [[PERSON_12]].", " Yes", " [[PERSON_12]]")
+    ] == [
+        "Dear ",
+        "Rui,",
+        " ",
+        "Rui. Yes",
+        " ",
+    ]
+    assert restorer.close() == "Rui"
 
 
 @pytest.mark.parametrize(
@@ -246,6 +323,16 @@ BITS = [
     "](",
     ")",
     "<a b=",
+    ".leak.example",
+    ".a",
+    "@",
+    "\\.",
+    "\\u002e",
+    "&#46;",
+    "]: <",
+    ">",
+    "<script>",
+    "</style",
 ]
 TEXTS = st.lists(st.one_of(st.sampled_from(TOKENS), st.sampled_from(BITS), st.text(max_size=3)), max_size=20).map(
     "".join

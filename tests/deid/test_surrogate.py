@@ -31,6 +31,12 @@ MAP = SurrogateMap(
         "[[RELATIVE_PERSON_3.2]]",
         "&#91;&#91;PERSON 3",
         "[PERSON３]",
+        "[[P\u0415RS\u041eN_3]]",
+        "[[\u0420\u0415R\u0405\u041eN_3]]",
+        "[[\u03a1\u0395R\u0405\u039f\u039d_3]]",
+        "[[PER\u200bSON_\u20603]]",
+        "\u27e6PERSON 3\u27e7",
+        "\u3010p\u00e9rson 3\u3011",
     ],
 )
 def test_whatever_reads_like_a_token_is_reserved(text: str) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phigate.deid.surroundings import Surroundings
+from phigate.deid.surroundings import Surroundings, ahead
 
 HOSTS = frozenset({"ehr.example.org"})
 
@@ -125,6 +125,8 @@ def test_urls_of_signed_hosts_may_hold_values(text: str) -> None:
         'https://ehr.example.org/"',
         "https://ehr.example.org/)![x](//evil.example/",
         "![x](a(https://ehr.example.org/",
+        "<script>fetch('https://ehr.example.org/?q=",
+        "[x]: <https://ehr.example.org/?q=",
         "![x](/a?https://ehr.example.org/",
         "<img alt=https://ehr.example.org/x\"src='//evil.example/",
         "<img x https://ehr.example.org/ y=",
@@ -158,9 +160,75 @@ def test_each_string_of_json_stands_alone(text: str, within: bool) -> None:
     assert _at_end(text, json=True).within() is within
 
 
+@pytest.mark.parametrize(
+    ("following", "final", "in_domain"),
+    [
+        ("", False, None),
+        ("", True, False),
+        (".", False, None),
+        (".leak.example", False, None),
+        (".leak.example", True, True),
+        (".leak.example/", False, True),
+        (". Then", False, False),
+        (" and", False, False),
+        ("'s", False, False),
+        ("-x@leak.example ", False, True),
+        ("x" * 127, False, None),
+        ("x" * 128, False, True),
+        ("x" * 127, True, False),
+        (".v1.2", True, False),
+    ],
+)
+@pytest.mark.parametrize("json", [False, True])
+def test_what_follows_tells_a_domain(following: str, final: bool, in_domain: bool | None, json: bool) -> None:
+    assert ahead("[[P_1]]" + following, 7, json=json, final=final) is in_domain
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<script>x = '", "<STYLE>", "<style>a</b ", "[x]: <//evil.example/ ", "[x]:<a ", "[x]:\n  <a b "],
+)
+def test_scripts_and_targets_of_references_hold_no_values(text: str) -> None:
+    assert _at_end(text).within()
+    assert not _at_end(text).allowed()
+
+
+@pytest.mark.parametrize("text", ["<script>x</script> ", "[x]: <a> ", "[x]: <a\n", "[x]: a\n", "a: <5 ", "[x] :<5 "])
+def test_after_them_values_stand_in_plain_text(text: str) -> None:
+    assert not _at_end(text).within()
+
+
+def test_a_script_ends_with_its_string_of_json() -> None:
+    assert not _at_end('{"a":"<script>","b":"', json=True).within()
+    assert not _at_end('{"a":"[x]: <","b":"', json=True).within()
+
+
 PIECES = st.lists(
     st.sampled_from(
-        ["https:", "//", "a.b/", "](", ")", "(", "<", "i", ">", "=", '"', "'", " ", "\n", "\n\n", "\\", "x", "["]
+        [
+            "https:",
+            "//",
+            "a.b/",
+            "](",
+            ")",
+            "(",
+            "<",
+            "i",
+            "script",
+            "</",
+            "style",
+            "]:",
+            ">",
+            "=",
+            '"',
+            "'",
+            " ",
+            "\n",
+            "\n\n",
+            "\\",
+            "x",
+            "[",
+        ]
     ),
     max_size=14,
 )
