@@ -133,9 +133,10 @@ _LLAMA_70B: Final = Architecture(
 )  # fmt: skip
 
 # Which form of tool call the server reads. A tool that the app names, or requires, works with it by guided decoding;
-# choosing tools freely is not switched on, because none of these cards claims it.
+# none of these cards claims that the model chooses tools well by itself.
 # vLLM loads the parser with this switch alone; without it even a named tool is refused (seen with vLLM 0.32).
 _GEMMA_TOOLS: Final = ("--enable-auto-tool-choice", "--tool-call-parser", "pythonic")
+# Llama 3.1 alone: the tokenizer of Llama 3 (OpenBioLLM) has no <|python_tag|>, and vLLM would refuse to start.
 _LLAMA_TOOLS: Final = ("--enable-auto-tool-choice", "--tool-call-parser", "llama3_json")
 _HAI_GATE: Final = "gated: log in at huggingface.co, open the repository's page and accept the terms; granted at once"
 _HAI_TERMS: Final = "not for direct clinical use without validation; output is to be checked by a clinician"
@@ -225,7 +226,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="biomedical literature on smaller hardware",
         scores=(),
         source="model card of aaditya/Llama3-OpenBioLLM-8B",
-        arguments=_LLAMA_TOOLS,
+        arguments=(),
     ),
     CatalogueModel(
         id="openbiollm-70b",
@@ -240,7 +241,7 @@ CATALOGUE: Final[tuple[CatalogueModel, ...]] = (
         good_for="biomedical literature",
         scores=(),
         source="model card of aaditya/Llama3-OpenBioLLM-70B",
-        arguments=_LLAMA_TOOLS,
+        arguments=(),
     ),
     CatalogueModel(
         id="meditron3-8b",

