@@ -19,6 +19,7 @@ _AFTER: Final = re.compile(
     r"[\s,.;()/-]{1,6}(?:[A-Z]{1,2}-)?(?P<zip>\d{4,6}(?:-\d{3,4})?)(?![\w%]|[.,:/-]\d|\s?(?:mg|ml|kg|mm|patients|pacientes|euros?|cases)\b)"
 )
 _BEFORE: Final = re.compile(r"(?<![\w.,/-])(?:[A-Z]{1,2}-)?(?P<zip>\d{4,6})[\s,]{1,3}\Z")
+_CLOSED: Final = re.compile(r"\s{0,2}(?:[.,;:)>?!\n]|\Z)")
 _TOWN: Final = re.compile(
     r"[ ,.-]{1,3}(?P<town>[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][\w'.]{1,25}(?:[ -](?:(?:am|an der|an|im|in|de|del|de la|la|las|los|les|sur|bei|do|da|dos|das|aan den|den|di|l')[ ])?[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][\w'.]{1,25}){0,4})"
 )
@@ -40,9 +41,12 @@ def join_addresses(view: View, findings: Sequence[Finding]) -> list[Finding]:
     codes: list[Finding] = [f for f in findings if f.entity_type in _CODES and f.score >= 0.4]
     found: list[Finding] = []
     for place in findings:
-        if place.entity_type not in _PLACES or place.score < 0.5:
+        country = place.source == "names:country"
+        if place.entity_type not in _PLACES or (place.score < 0.5 and not country):
             continue
         after = _AFTER.match(text, place.end)
+        if country and after is not None and _CLOSED.match(text, after.end()) is None:
+            after = None  # "in Brazil 30000 people": a number that ends nothing is a count
         before = (
             _BEFORE.search(text, max(0, place.start - 12), place.start) if place.entity_type is not T.STREET else None
         )

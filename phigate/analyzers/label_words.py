@@ -46,7 +46,7 @@ LABEL_WORDS: Final[dict[str, str]] = {
         numero de sejour|n sejour|no sejour|iep|nda|numero de venue|n de venue|numero de demande|n demande|
         numero d examen|n examen|numero de prelevement|n prelevement|numero d admission|n admission|numero d anonymat|
         fallnummer|fall nr|fallnr|fall id|~fall|aufnahmenummer|aufnahme nr|aufnahmenr|auftragsnummer|auftrags nr|
-        befundnummer|befund nr|journalnummer|journal nr|einsendenummer|eingangsnummer|probennummer|proben nr|
+        befundnummer|befund nr|histologienummer|histologie nr|histo nr|hnr|journalnummer|journal nr|einsendenummer|eingangsnummer|probennummer|proben nr|
         labornummer|labor nr|e nr|untersuchungsnummer|vorgangsnummer|fallzahl nr|
         numero di ricovero|ricovero n|numero ricovero|numero accettazione|accettazione n|numero richiesta|richiesta n|
         numero referto|referto n|numero di accesso|codice accesso|numero campione|codice campione|pratica n|

@@ -10,6 +10,7 @@ from typing import Final
 
 from phigate.analyzers.context import Surroundings
 from phigate.analyzers.layers import NameFinder, View
+from phigate.analyzers.recognizers.address_lines import find_address_lines
 from phigate.analyzers.recognizers.ages import find_ages
 from phigate.analyzers.recognizers.dates import find_dates
 from phigate.analyzers.recognizers.facilities import find_facilities
@@ -63,6 +64,7 @@ def find_patterns(view: View) -> list[Finding]:
     found += find_ages(view, surroundings)
     found += find_places(view, surroundings)
     found += find_facilities(view)
+    found += find_address_lines(view)
     found = [f for f in found if f.score >= FLOOR]
     view.memo["patterns"] = found
     return found

@@ -43,8 +43,8 @@ class Bars:
     people: float
 
 
-BALANCED: Final = Bars(opens=(0.3, 0.6, 0.6, 0.7, 0.7, 0.9, 0.9), joins=0.3, people=1.0)
-RECALL: Final = Bars(opens=(0.15, 0.4, 0.4, 0.5, 0.5, 0.7, 0.7), joins=0.15, people=0.5)
+BALANCED: Final = Bars(opens=(0.3, 0.3, 0.3, 0.7, 0.7, 0.9, 0.9), joins=0.3, people=1.0)
+RECALL: Final = Bars(opens=(0.15, 0.2, 0.2, 0.5, 0.5, 0.7, 0.7), joins=0.15, people=0.5)
 
 
 def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
@@ -66,7 +66,7 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
             first, last = _trim(words, first, last, entity_type)
             if last < first:
                 continue
-            if not _has_digits(words, first, last, entity_type):
+            if not _has_digits(words, first, last, entity_type) or _is_noun(words, first, last, entity_type):
                 continue
             yield NameSpan(first, last, entity_type, float(column[first : last + 1].max()), "tagger")
 
@@ -106,6 +106,15 @@ def _has_digits(words: Words, first: int, last: int, entity_type: EntityType) ->
         return sum(runs) >= _DIGITS.get(entity_type, 0)
     lettered = any(words.cases[k] != SIGN for k in range(first, last + 1))
     return max(runs, default=0) >= 5 or sum(runs) >= (5 if lettered else 8)
+
+
+def _is_noun(words: Words, first: int, last: int, entity_type: EntityType) -> bool:
+    """Whether a place or a body is ordinary words in lower case alone: "the clinic", "home" name nothing."""
+    if entity_type not in {EntityType.LOCATION, EntityType.ORGANIZATION}:
+        return False
+    return all(
+        words.cases[k] == SIGN or (words.cases[k] == LOWER and words.is_common(k)) for k in range(first, last + 1)
+    )
 
 
 def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple[int, int]:

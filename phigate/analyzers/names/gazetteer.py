@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from phigate.analyzers.names.bodies import find_bodies
 from phigate.analyzers.names.lexicon import (
     AREA,
     BRAND,
@@ -17,7 +18,6 @@ from phigate.analyzers.names.lexicon import (
     COUNTRY,
     EPONYM,
     GIVEN,
-    HEADS_BODY,
     MEDICAL,
     NAME,
     OPENS_PLACE,
@@ -53,7 +53,7 @@ class _Item:
 def find_listed(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
     """Yield people, places and bodies that the lists know."""
     chains = list(_chains(words))
-    bodies = list(_bodies(words, lexicon, chains))
+    bodies = list(find_bodies(words, lexicon, chains))
     yield from bodies
     places = list(_places(words, lexicon))
     yield from places
@@ -100,11 +100,16 @@ def _next_in_chain(words: Words, index: int) -> int | None:
             tight = words.tokens.ends[position - 1] == words.tokens.starts[position]
             if not tight or not (folded in _JOINTS or (folded == "." and short)):
                 return None
-        elif words.flags[position] & PARTICLE and particles < 2:
+        elif (words.flags[position] & PARTICLE or _spelled_article(words, position)) and particles < 2:
             particles += 1
         else:
             return None
     return None
+
+
+def _spelled_article(words: Words, index: int) -> bool:
+    """Whether the token is the article of a contraction written out: "Graça de o Campo"."""
+    return words.folded[index] in {"o", "a", "os", "as"} and words.folded[index - 1] == "de"
 
 
 def _kind(words: Words, index: int) -> int:
@@ -253,8 +258,9 @@ def _places(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
 def _country(words: Words, lexicon: Lexicon, index: int) -> Iterator[NameSpan]:
     """Yield a country or a region: weakly, since no regime asks for more, and not where it may be a person."""
     flags = words.flags[index]
+    person = flags & GIVEN or (flags & NAME and not flags & COUNTRY)
     doubtful = flags & CALENDAR or (words.cases[index] == UPPER and not words.shouts and len(words.folded[index]) < 2)
-    if doubtful or ((words.is_common(index) or flags & NAME) and not _has_cue(words, lexicon, index)):
+    if doubtful or (person and not _has_cue(words, lexicon, index)):
         return
     yield NameSpan(index, index, EntityType.LOCATION, *((_COUNTRY, "country") if flags & COUNTRY else (0.6, "place")))
 
@@ -305,22 +311,3 @@ def _place_score(words: Words, lexicon: Lexicon, index: int, flags: int) -> floa
     if common or flags & NAME:
         return 0.3 if flags & PLACE_LARGE else 0.0
     return 0.6 if flags & (PLACE_LARGE | REGION) else 0.35
-
-
-def _bodies(words: Words, lexicon: Lexicon, chains: list[list[int]]) -> Iterator[NameSpan]:
-    """Yield hospitals, schools, firms: a head noun with the capitalised words that follow or precede it."""
-    for chain in chains:
-        end = chain[-1]
-        for place, index in enumerate(chain):
-            if not words.flags[index] & HEADS_BODY:
-                continue
-            head = words.match(index, lexicon.cues["org_head"].get(words.folded[index], []))
-            if head and words.cases[index] in _CAPITAL and index + head - 1 < end:
-                yield NameSpan(index, end, EntityType.ORGANIZATION, 0.7, "body")
-                break
-            tail = words.match(index, lexicon.cues["org_tail"].get(words.folded[index], []))
-            if tail and place and words.cases[index] in _CAPITAL:
-                first = chain[0]
-                if not all(words.is_common(k) for k in range(first, index)) or place > 1:
-                    yield NameSpan(first, min(index + tail - 1, end), EntityType.ORGANIZATION, 0.6, "body")
-                    break

@@ -118,7 +118,7 @@ def _mark(flags: dict[str, int], cues: dict[str, dict[str, list[tuple[Phrase, in
     """Set the flags that the cue words and the words of medicine give."""
     for section, table in cues.items():
         announces = section.partition("_")[0] in {"title", "role", "label"}
-        mark = ANNOUNCES if announces else HEADS_BODY if section in {"org_head", "org_tail"} else 0
+        mark = ANNOUNCES if announces else HEADS_BODY if section.startswith("org_") else 0
         mark |= TITLES if section.startswith("title_") else 0
         for word in table:
             flags[word] = flags.get(word, 0) | mark

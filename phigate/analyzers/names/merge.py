@@ -17,6 +17,7 @@ from phigate.analyzers.names.words import Words
 from phigate.finding import EntityType, Finding
 
 _PEOPLE: Final = frozenset({EntityType.PERSON, EntityType.RELATIVE_NAME, EntityType.CLINICIAN_NAME})
+_PLACES: Final = frozenset({"place", "country"})
 _BAR: Final = 0.4  # without a tagger
 _BAR_RECALL: Final = 0.2
 # Score of the gazetteer -> chance of the tagger that it needs, the surest first.
@@ -26,13 +27,13 @@ _NEEDED: Final = ((0.75, 0.0), (0.5, 0.04), (0.4, 0.15), (0.3, 0.3), (0.2, 0.5))
 def merge(words: Words, spans: Sequence[NameSpan], chances: Floats | None, *, recall: bool) -> list[Finding]:
     """Choose among spans and join those that overlap within one kind; the surest rule names the result."""
     kept = [span for span in spans if _stands(span, chances, recall=recall)]
-    bodies = [span for span in kept if span.entity_type is EntityType.ORGANIZATION and span.rule == "body"]
+    wholes = [span for span in kept if span.rule == "body" or (span.rule in _PLACES and span.last > span.first)]
     groups: dict[str, list[NameSpan]] = {}
     for span in kept:
         kind = "person" if span.entity_type in _PEOPLE else str(span.entity_type)
-        inside = any(body.first <= span.first and span.last <= body.last for body in bodies)
+        inside = any(whole.first <= span.first and span.last <= whole.last for whole in wholes)
         if kind == "person" and span.rule in {"gazetteer", "tagger"} and inside:
-            continue  # a hospital that bears a person's name
+            continue  # a hospital that bears a person's name, a town that bears a saint's
         groups.setdefault(kind, []).append(span)
     return sorted(finding for group in groups.values() for finding in _joined(words, group))
 

@@ -96,7 +96,7 @@ _YEAR_NOUNS: Final = frozenset(
 _WORD_DAY: Final = re.compile(r"([a-z]+)[ -]?([a-z]+)?\s(?:(?:of|de|do|di|del)\s)?\Z")
 _BEFORE_CHARS: Final = 26
 _BP: Final = re.compile(
-    r"(?:bp|pa|ta|rr|blood pressure|pressao|tension|pressione|bloeddruk|blutdruck|grade|grau|score|stage|pain|dor|dolor|strength|forca|power|"
+    r"(?<![a-z])(?:bp|pa|ta|rr|blood pressure|pressao|tension|pressione|bloeddruk|blutdruck|grade|grau|score|stage|pain|dor|dolor|strength|forca|power|"
     r"glasgow|gcs|apgar|vision|visual acuity|av|reflexes|pulses|kraft|forza|scale|eva|vas|nrs|ratio|vol|gleason|ecog|day|cycle|dia|tag|ciclo|zyklus|grad|murmur|sopro)"
     r"[\s:=(a-z]{0,14}\Z"
 )

@@ -180,6 +180,10 @@ _HOUSES: Final = frozenset(
         "healthcare",
         "facility",
         "practice",
+        "general",
+        "presbyterian",
+        "memorial",
+        "ctr",
         "office",
         "pharmacy",
         "laboratory",
@@ -211,6 +215,11 @@ _LINKS: Final = frozenset(
         "der",
     }
 )
+# In capitals after "at", and no house: points of time of a study, events, tables.
+_NO_HOUSES: Final = frozenset(
+    {"visit", "day", "week", "month", "year", "baseline", "time", "cycle", "stage", "grade", "level", "table", "figure"}
+    | {"christmas", "easter", "thanksgiving", "noon", "night", "home", "risk", "least", "rest", "phase", "step", "all"}
+)
 _MOST_WORDS: Final = 7
 
 
@@ -223,6 +232,8 @@ def find_facilities(view: View) -> list[Finding]:
             finding = _name_at(view, view.word_at_or_after(cue.end())) if cue else None
         elif word in _ENDS:
             finding = _ending(view, n)
+        elif word == "at" and view.shadow[view.ends[n] : view.ends[n] + 1] == " ":
+            finding = _at(view, n + 1)
         else:
             continue
         if finding is not None:
@@ -230,8 +241,20 @@ def find_facilities(view: View) -> list[Finding]:
     return found
 
 
+def _at(view: View, first: int) -> Finding | None:
+    """Return what stands in capitals after "at": a house more often than not, but no time and no level of the spine."""
+    if first < len(view.words) and view.words[first] in {"our", "the"}:
+        first += 1
+    found = _name_at(view, first)
+    if found is None or any(c.isdigit() for c in view.folded[found.start : found.end]):
+        return None
+    return found if found.end - found.start > 2 else None
+
+
 # Words that end the name of a house; the name stands before them.
-_ENDS: Final = frozenset(["hospital", "clinic", "center", "centre", "hosp", "infirmary", "hospice", "va", "healthcare"])
+_ENDS: Final = frozenset(
+    ["hospital", "clinic", "center", "centre", "hosp", "infirmary", "hospice", "va", "healthcare", "ctr"]
+)
 
 
 def _capital(view: View, n: int) -> bool:
@@ -245,7 +268,7 @@ def _gap(view: View, n: int) -> str:
 
 def _name_at(view: View, first: int) -> Finding | None:
     """Return the run of capitalised words that begins at word ``first``."""
-    if first >= len(view.words) or not _capital(view, first):
+    if first >= len(view.words) or not _capital(view, first) or view.words[first] in _NO_HOUSES:
         return None
     last = first
     for at in range(first + 1, min(first + _MOST_WORDS, len(view.words))):
