@@ -66,10 +66,30 @@ class ReplyEvents:
         return self
 
     async def __anext__(self) -> bytes:
+        if not self._ready:
+            if self._ended:
+                raise StopAsyncIteration
+            await self._fill()
+        payload = self._ready.popleft()
+        if payload == _DONE:
+            await self._finish()
+            raise StopAsyncIteration
+        self._check(payload)
+        return payload
+
+    async def begin(self) -> None:
+        """Wait for the first event, which stays to be read. Raises `PeerError` when the stream dies before it.
+
+        Until then nothing of the answer went to anybody, and another server may be asked.
+        """
+        if not self._ready and not self._ended:
+            await self._fill()
+            self._check(self._ready[0])
+
+    async def _fill(self) -> None:
+        """Read until an event is ready."""
         try:
             while not self._ready:
-                if self._ended:
-                    raise StopAsyncIteration
                 self._ready.extend(self._decoder.feed(await self._read()))
         except PeerError as problem:
             self._end(problem, keep=False)
@@ -77,15 +97,12 @@ class ReplyEvents:
         except asyncio.CancelledError:
             self._end(None, keep=False)
             raise
-        payload = self._ready.popleft()
-        if payload == _DONE:
-            await self._finish()
-            raise StopAsyncIteration
+
+    def _check(self, payload: bytes) -> None:
         if payload.startswith(b'{"error"'):
             failed = BadReplyError(f"`{self._server}` failed in the middle of its answer", code="upstream_error")
             self._end(failed, keep=False)
             raise failed
-        return payload
 
     async def aclose(self) -> None:
         """Stop the call: the socket closes, and the server sees its reader gone."""

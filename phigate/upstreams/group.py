@@ -15,6 +15,7 @@ from typing import Final, final
 from phigate.errors import PeerError, UnavailableError
 from phigate.ports import UpstreamReply
 from phigate.upstreams.affinity import PrefixAffinity
+from phigate.upstreams.events import ReplyEvents
 from phigate.upstreams.reply import NOTHING_SENT
 from phigate.upstreams.server import ModelServer
 
@@ -95,7 +96,7 @@ class ServerGroup:
     async def _call(self, path: str, body: bytes, *, stream: bool) -> UpstreamReply:
         first = self._choose(body, without=None)
         try:
-            reply = await first.call(path, body, stream=stream, on_stream_end=self._places.release)
+            reply = await self._attempt(first, path, body, stream=stream)
         except PeerError as problem:
             now = asyncio.get_running_loop().time()
             others = [server for server in self.servers if server is not first and server.healthy(now)]
@@ -106,8 +107,25 @@ class ServerGroup:
             return reply
         self._on_event("sent_to_another")
         second = self._choose(body, without=first)
-        reply = await second.call(path, body, stream=stream, on_stream_end=self._places.release)
+        reply = await self._attempt(second, path, body, stream=stream)
         self._affinity.note(body, second.place.endpoint)
+        return reply
+
+    async def _attempt(self, server: ModelServer, path: str, body: bytes, *, stream: bool) -> UpstreamReply:
+        """Call one server; of a stream, wait for its first event: vLLM sends the head long before it has a token.
+
+        The place is the stream's from then on; until then it is the call's, which may go to another server with it.
+        """
+        handed_over = False
+
+        def ended() -> None:
+            if handed_over:
+                self._places.release()
+
+        reply = await server.call(path, body, stream=stream, on_stream_end=ended)
+        if isinstance(reply.events, ReplyEvents):
+            await reply.events.begin()
+            handed_over = True
         return reply
 
     def _choose(self, body: bytes, *, without: ModelServer | None) -> ModelServer:

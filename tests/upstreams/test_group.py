@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -18,9 +20,10 @@ from phigate.policy.load import read
 from phigate.store.bundles import load_folder, shipped_folder
 from phigate.upstreams.group import Room
 from phigate.upstreams.onprem import OnPremServers
+from phigate.upstreams.reply import Timeouts
 from tests.fakes import FakeMetrics
-from tests.upstreams.calling import CHAT, body_of, drop, events_of, opened, state_of
-from tests.upstreams.serving import closed_port, onprem, served
+from tests.upstreams.calling import CHAT, answering, body_of, drop, events_of, opened, state_of
+from tests.upstreams.serving import Wire, closed_port, onprem, read_request, scripted, served
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +85,66 @@ async def test_failed_request_is_answered_by_another_server(fault: Fault, *, str
             assert await events_of(reply)
         assert counts(apps) == [1, 1]
     assert metrics.counts["upstream_errors", (("kind", "sent_to_another"),)] == 1
+
+
+def head_then_gone(connection: socket.socket, wire: Wire) -> None:
+    """Say 200 and that events will come, as vLLM does before its first token; then die."""
+    read_request(connection, wire)
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    time.sleep(0.02)
+
+
+def head_then_error(connection: socket.socket, wire: Wire) -> None:
+    """Say 200, then an error for a first event."""
+    read_request(connection, wire)
+    event = b'data: {"error": {"message": "the engine died", "code": 500}}\n\n'
+    connection.sendall(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%s" % (len(event), event)
+    )
+
+
+@pytest.mark.parametrize("dying", [head_then_gone, head_then_error])
+async def test_stream_that_dies_before_its_first_event_is_answered_by_another_server(dying: Any) -> None:
+    with scripted(dying) as dead, served(stand_in("ward", "m")) as url:
+        async with opened(room=Room(each=1, waiting=0)) as servers:
+            there = onprem(dead.url, replicas=(url,))
+            for _ in range(3):  # places are given back: two rooms, and none is lost
+                replies = [await servers.send(there, CHAT, body_of(stream=True), stream=True) for _ in range(2)]
+                with pytest.raises(UnavailableError, match="has no room"):
+                    await servers.send(there, CHAT, body_of(), stream=False)
+                for reply in replies:
+                    assert await events_of(reply)
+        assert dead.connections >= 1
+
+
+async def test_stream_that_dies_before_its_first_event_everywhere_says_so() -> None:
+    with scripted(head_then_gone) as one, scripted(head_then_gone) as two:
+        async with opened(room=Room(each=1, waiting=0)) as servers:
+            for _ in range(3):
+                with pytest.raises(BadReplyError, match="closed its answer before"):
+                    await servers.send(onprem(one.url, replicas=(two.url,)), CHAT, body_of(stream=True), stream=True)
+
+
+async def test_caller_that_leaves_before_the_first_event_gives_its_place_back() -> None:
+    whole = answering(200, b'{"choices": []}')
+
+    def slow_at_first(connection: socket.socket, wire: Wire) -> None:
+        if wire.connections > 1:
+            whole(connection, wire)
+            return
+        head_then_gone(connection, wire)
+        time.sleep(0.5)
+
+    async with opened(room=Room(each=1, waiting=0), timeouts=Timeouts(1, 5, 5, 5)) as servers:
+        with scripted(slow_at_first) as slow:
+            there = onprem(slow.url)
+            task = asyncio.create_task(servers.send(there, CHAT, body_of(stream=True), stream=True))
+            await asyncio.sleep(0.1)
+            assert not task.done()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await servers.send(there, CHAT, body_of(), stream=False)).status == 200
 
 
 async def test_dead_server_costs_no_request() -> None:
