@@ -16,6 +16,7 @@ from starlette.routing import Router
 from phigate import logs
 from phigate.analyzers.presidio import PresidioAnalyzer
 from phigate.app.activation import Activation
+from phigate.app.ledger_routes import AccessBook, LedgerRoutes, Shelf
 from phigate.app.limits import Admission
 from phigate.app.ready import Readiness
 from phigate.app.refusals import RefusalTally
@@ -84,6 +85,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles, policy=parts.policy_state)
     readiness.alarms["ledger"] = ledger.alarm
     metrics.gauges_from(ledger.gauges)
+    auditors = LedgerRoutes(parts.app_keys, Shelf(settings.database, lambda: settings.origin), AccessBook(ledger))
     doors = Doors(
         gateway=gateway,
         bundles=bundles,
@@ -102,7 +104,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
             stack.callback(parts.held.close)
             stack.callback(parts.app_keys.close)
             try:
-                for part in parts.running():
+                for part in (*parts.running(), auditors):
                     await part.start()
                     stack.push_async_callback(part.close)
             except PhigateError as error:
@@ -116,7 +118,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
         logs.emit(Event.STOPPED)
 
     # Starlette's router without its application: Guard stands where that puts two error handlers of its own.
-    return Guard(Router(Routes(doors).table(), lifespan=lifespan), tally=tally)
+    return Guard(Router([*auditors.table(), *Routes(doors).table()], lifespan=lifespan), tally=tally)
 
 
 class _Parts:

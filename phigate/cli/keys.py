@@ -1,4 +1,4 @@
-"""``phigate keys``: app keys. A key is shown once, when it is made; only its hash is kept."""
+"""``phigate keys``: keys of apps and auditors. A key is shown once, when it is made; only its hash is kept."""
 
 from __future__ import annotations
 
@@ -26,24 +26,28 @@ _CONFIG = click.option(
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke app keys."""
+    """Make, list and revoke the keys of apps, which ask models, and of auditors, who read the ledger."""
 
 
 @keys.command()
-@click.option("--app", required=True, help="The app that calls with this key, as the signed bundle names it.")
+@click.option("--app", help="The app that calls with this key, as the signed bundle names it.")
+@click.option("--auditor", help="The person or body that reads the ledger with this key; stands in the ledger.")
 @_CONFIG
-def create(app: str, config: Path) -> None:
-    """Make a key for an app and print it once; it is nowhere else."""
+def create(app: str | None, auditor: str | None, config: Path) -> None:
+    """Make a key for an app, or for an auditor of GET /ledger/…, and print it once; it is nowhere else."""
     from phigate.audit.shapes import is_id
-    from phigate.store.app_keys import create_key
+    from phigate.store.app_keys import APP, AUDITOR, create_key
 
-    if not is_id(app):
-        raise click.ClickException("expected the name of an app: ASCII letters, digits and ._:/+-")
+    if (app is None) == (auditor is None):
+        raise click.UsageError("expected either --app NAME or --auditor NAME")
+    name, kind = (app, APP) if app is not None else (auditor or "", AUDITOR)
+    if not is_id(name):
+        raise click.ClickException(f"expected the name of an {kind}: ASCII letters, digits and ._:/+-")
     with _errors():
         database = _database(config)
-        key_id, key = create_key(database, app, now=time.time())
+        key_id, key = create_key(database, name, now=time.time(), kind=kind)
         database.close()
-    click.echo(f"key {key_id} for {app}, shown this once:", err=True)
+    click.echo(f"key {key_id} for {name}, shown this once:", err=True)
     click.echo(key)
 
 
@@ -51,7 +55,7 @@ def create(app: str, config: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list instead of a table.")
 @_CONFIG
 def list_(*, as_json: bool, config: Path) -> None:
-    """List the keys: id, app, made, revoked."""
+    """List the keys: id, kind, app or auditor, made, revoked."""
     from phigate.store.app_keys import list_keys
 
     with _errors():
@@ -60,13 +64,20 @@ def list_(*, as_json: bool, config: Path) -> None:
         database.close()
     if as_json:
         table = [
-            {"id": k.key_id, "app": k.app, "created": _at(k.created_at), "revoked": _at(k.revoked_at)} for k in rows
+            {
+                "id": k.key_id,
+                "kind": k.kind,
+                k.kind: k.app,
+                "created": _at(k.created_at),
+                "revoked": _at(k.revoked_at),
+            }
+            for k in rows
         ]
         click.echo(json.dumps(table))
         return
     for key in rows:
         ended = f"revoked {_at(key.revoked_at)}" if key.revoked_at is not None else "in force"
-        click.echo(f"{key.key_id}  {key.app:<24} made {_at(key.created_at)}  {ended}")
+        click.echo(f"{key.key_id}  {key.kind:<7}  {key.app:<24} made {_at(key.created_at)}  {ended}")
     if not rows:
         click.echo("no keys yet: phigate keys create --app NAME")
 

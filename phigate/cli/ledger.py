@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +52,8 @@ def ledger() -> None:
 @click.option(
     "--checkpoint", "earlier", multiple=True, type=click.Path(exists=True, path_type=Path), help="One you kept earlier."
 )
+@click.option("--auditor-key", type=click.Path(exists=True, path_type=Path), help="File with the key, for a URL.")
+@click.option("--ca", type=click.Path(exists=True, path_type=Path), help="PEM that vouches for the URL's host.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
 @click.pass_context
 def verify(
@@ -62,10 +65,14 @@ def verify(
     pinned: str | None,
     keyring: Path | None,
     earlier: tuple[Path, ...],
+    auditor_key: Path | None,
+    ca: Path | None,
     as_json: bool,
 ) -> None:
-    """Check every entry, hash, head and signature of a log: a database, or an export in a folder or archive.
+    """Check every entry, hash, head and signature of a log: a database, an export in a folder or archive, or a URL.
 
+    A URL is that of a gateway's /ledger, or of any tlog-tiles server; the key stands in --auditor-key or in
+    PHIGATE_AUDITOR_KEY.
     Exit status: 0 verified, 1 tampered, 2 incomplete, 3 fork, 4 less than the policy asks for, 64 usage.
     """
     from phigate.store.verifying import verify_log
@@ -77,7 +84,12 @@ def verify(
         earlier=[path.read_bytes() for path in earlier],
         now=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
     )
-    with _any_source(context, database, config, origin) as source, _progress("checking", quiet=as_json) as progress:
+    key = auditor_key.read_text().strip() if auditor_key else os.environ.get("PHIGATE_AUDITOR_KEY")
+    anywhere = _served(context, database, key, ca, origin) if _is_url(database) else None
+    with (
+        anywhere or _any_source(context, database, config, origin) as source,
+        _progress("checking", quiet=as_json) as progress,
+    ):
         report = verify_log(source, demand, progress=progress)
     click.echo(json.dumps(report.to_json()) if as_json else report.to_text(), nl=as_json)
     context.exit(int(report.verdict))
@@ -135,7 +147,7 @@ def export(
     from phigate.tlog.errors import IncompleteError
 
     with open_source(context, database, config, origin) as source, _progress("writing", quiet=as_json) as progress:
-        note = source.newest_checkpoint()
+        note = source.published()
         if note is None:
             raise IncompleteError("expected a signed checkpoint, found none yet")
         show = None if progress is None else lambda done: progress(done, source.size * 1100)  # about 1.1 kB an entry
@@ -258,6 +270,29 @@ def _any_source(context: click.Context, place: str | None, config: Path, origin:
         with verify_sources.open_source(Path(place), origin=origin) as found:
             yield found
     except TlogError as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(2)
+
+
+def _is_url(place: str | None) -> bool:
+    return place is not None and place.startswith(("http://", "https://"))
+
+
+@contextmanager
+def _served(
+    context: click.Context, url: str | None, key: str | None, ca: Path | None, origin: str | None
+) -> Iterator[Source]:
+    """Open the log that a server shows."""
+    from phigate.cli.verify_http import open_url
+    from phigate.tlog.errors import FormatError, IncompleteError
+
+    try:
+        with open_url(url or "", key=key, ca=ca, origin=origin) as source:
+            yield source
+    except FormatError as error:
+        click.echo(f"error: {error}", err=True)
+        context.exit(USAGE)
+    except IncompleteError as error:
         click.echo(f"error: {error}", err=True)
         context.exit(2)
 

@@ -28,7 +28,7 @@ _MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # a full bundle of the largest entrie
 def open_source(place: Path, *, origin: str | None = None) -> Iterator[Source]:
     """Open whatever lies at a path. Raises `IncompleteError` where nothing is, `FormatError` for what is no log."""
     if place.is_dir():
-        yield _of_origin(ExportSource(folder_reader(place)), origin)
+        yield of_origin(ExportSource(folder_reader(place)), origin)
     elif not place.is_file():
         raise IncompleteError(f"expected a folder, an archive or a SQLite file at {place}, found nothing")
     elif _begins(place, _SQLITE_MAGIC):
@@ -39,10 +39,11 @@ def open_source(place: Path, *, origin: str | None = None) -> Iterator[Source]:
             source.close()
     else:
         with _open_archive(place) as archive:
-            yield _of_origin(ExportSource(archive_reader(archive)), origin)
+            yield of_origin(ExportSource(archive_reader(archive)), origin)
 
 
-def _of_origin(source: ExportSource, origin: str | None) -> ExportSource:
+def of_origin(source: ExportSource, origin: str | None) -> ExportSource:
+    """Return the source. Raises `IncompleteError` where it is another log than the one expected, if one is."""
     if origin is not None and source.origin != origin:
         raise IncompleteError(f"expected the log {origin}, found {source.origin}")
     return source
@@ -137,7 +138,10 @@ class SQLiteSource:
         self._connection.text_factory = lambda data: data.decode("utf-8", "replace")
         # A running gateway goes on writing. The largest checkpoint is taken before the head: whatever was signed by
         # then must stand in the log, and what is signed later is not this verification's business.
-        signed = dict(self._all("SELECT log_id, MAX(size) FROM ledger_checkpoint GROUP BY log_id"))
+        signed = {
+            log_id: self._all("SELECT MAX(size) FROM ledger_checkpoint WHERE log_id = ?", log_id)[0][0]
+            for (log_id,) in self._all("SELECT log_id FROM ledger_head")
+        }
         heads = [
             row
             for row in self._all("SELECT origin, log_id, size, root FROM ledger_head ORDER BY log_id")
@@ -151,7 +155,7 @@ class SQLiteSource:
         self._log_id: int = heads[0][1]
         self.size: int = _number(heads[0][2])
         self.root: bytes | None = _blob(heads[0][3])
-        self._signed = _number(signed.get(self._log_id, 0))
+        self._signed = _number(signed.get(self._log_id) or 0)
 
     def close(self) -> None:
         """Disconnect."""

@@ -31,11 +31,13 @@ Progress = Callable[[int], None]  # bytes written so far
 
 
 def prove(source: DatabaseSource, index: int) -> Proven:
-    """Return an entry and its proof under the newest checkpoint. Raises `TlogError` when it does not check itself."""
-    note = source.newest_checkpoint()
+    """Return an entry and its proof under the newest published checkpoint. Raises `TlogError` when that fails."""
+    note = source.published()
     if note is None:
         raise IncompleteError("expected a signed checkpoint, found none yet")
     checkpoint = SignedCheckpoint.from_bytes(note)
+    if index >= checkpoint.head.size:  # newer than what witnesses have seen
+        checkpoint = SignedCheckpoint.from_bytes(source.newest_checkpoint() or note)
     size = checkpoint.head.size
     if not 0 <= index < size:
         raise IncompleteError(f"expected an index below the {size} entries of the newest checkpoint, found {index}")

@@ -91,6 +91,7 @@ APP_KEY: Final = sa.Table(
     sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
     sa.Column("created_at", sa.BigInteger, nullable=False),  # seconds since 1970
     sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("kind", sa.Text, nullable=False, server_default="app"),  # "app" or "auditor": what the key opens
 )
 
 HELD: Final = sa.Table(

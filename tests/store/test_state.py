@@ -89,6 +89,19 @@ async def test_a_key_names_its_app_and_is_stored_as_a_hash_alone(tmp_path: Path)
     database.close()
 
 
+async def test_a_key_opens_the_doors_of_its_kind_alone(tmp_path: Path) -> None:
+    database = StateDatabase(tmp_path / "keys.db")
+    app, auditor = (create_key(database, "same-name", now=1, kind=kind)[1] for kind in ("app", "auditor"))
+    assert auditor.startswith("pgaudit_")
+    keys = StoredAppKeys(tmp_path / "keys.db")
+    for _ in range(2):  # the second time from the cache
+        assert (await keys.app_of(app), await keys.auditor_of(app)) == ("same-name", None)
+        assert (await keys.app_of(auditor), await keys.auditor_of(auditor)) == (None, "same-name")
+    assert sorted(key.kind for key in list_keys(database)) == ["app", "auditor"]
+    keys.close()
+    database.close()
+
+
 async def test_a_revoked_key_ends_within_seconds(tmp_path: Path) -> None:
     clock = Clock(0.0)
     database = StateDatabase(tmp_path / "keys.db")
