@@ -7,7 +7,7 @@ the exchanges of boots that died: an intent without outcome becomes ``unknown``,
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -16,6 +16,7 @@ from phigate.audit.record import JSON, Draft, Kind, Status
 from phigate.errors import LedgerStateError, PhigateError
 from phigate.signing import Ed25519Signer, Signer
 from phigate.store.anchor import AnchorFile
+from phigate.store.carried import Unended
 from phigate.store.growth import rebuild
 from phigate.store.sealing import Item, rfc3339
 from phigate.store.source import COSIGNED, KEYRING
@@ -56,6 +57,7 @@ class Duties:
         software: str = "phigate",
         previous: dict[str, JSON] | None = None,
         published: Callable[[bytes], None] | None = None,
+        carried: Sequence[Unended] = (),
     ) -> None:
         self.writer = writer
         self.rhythm = rhythm or Rhythm()
@@ -72,6 +74,7 @@ class Duties:
         self._mono = writer.sealer.mono
         self._checkpoint_due = self._heartbeat_due = self._reconcile_due = 0.0
         self._cosigned: deque[tuple[int, bytes]] = deque(maxlen=16)  # filled by another thread, kept by this one
+        self._carried = list(carried)
         self._settled = 0  # every intent before this index has its outcome
 
     # -- begin and end -----------------------------------------------------------------------------------------
@@ -285,9 +288,18 @@ class Duties:
         assert head is not None
         open_rows = self.writer.storage.open_intents(head.log_id, self._settled)
         self._settled = open_rows[0].idx if open_rows else head.size
-        dead = self._of_dead_boots(open_rows)
-        for at in range(0, len(dead), 64):
-            self.writer.write([self._unknown(row) for row in dead[at : at + 64]])
+        left = [self._unknown(row) for row in self._of_dead_boots(open_rows)] + self._reconcile_carried(head)
+        for at in range(0, len(left), 64):
+            self.writer.write(left[at : at + 64])
+
+    def _reconcile_carried(self, head: Head) -> list[Item]:
+        """Do the same for what earlier segments left open; an exchange whose outcome stands here is forgotten."""
+        ended = (
+            self.writer.storage.taken(head.log_id, [each.slot for each in self._carried]) if self._carried else set()
+        )
+        self._carried = [each for each in self._carried if each.slot not in ended]
+        dead = {row.eid for row in self._of_dead_boots([each.row for each in self._carried])}
+        return [self._unknown(each.row, log=each.log) for each in self._carried if each.row.eid in dead]
 
     def _of_dead_boots(self, rows: list[Row]) -> list[Row]:
         """Return the intents whose boot is gone. A boot that only lost its connection has the lease to come back."""
@@ -303,9 +315,10 @@ class Duties:
                 dead.append(row)
         return dead
 
-    def _unknown(self, row: Row) -> Item:
+    def _unknown(self, row: Row, *, log: str = "") -> Item:
+        intent: dict[str, JSON] = {"idx": row.idx, "leaf": row.leaf.hex()}
         fields: dict[str, JSON] = {
-            "intent": {"idx": row.idx, "leaf": row.leaf.hex()},
+            "intent": intent | ({"log": log} if log else {}),
             "status": Status.UNKNOWN.value,
             "by": "reconciler",
         }

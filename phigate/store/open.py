@@ -11,7 +11,7 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -21,6 +21,7 @@ from phigate.audit.record import JSON
 from phigate.audit.shapes import is_id
 from phigate.errors import SettingsError
 from phigate.signing import in_memory
+from phigate.store.carried import Unended
 from phigate.store.cosigning import Cosigning, WitnessRules
 from phigate.store.duties import Duties, Rhythm
 from phigate.store.key_folder import ledger_keys
@@ -48,6 +49,8 @@ def open_ledger(
     reserve_bytes: int | None = None,
     previous: dict[str, JSON] | None = None,
     witnesses: WitnessRules | None = None,
+    boot: str = "",
+    carried: Sequence[Unended] = (),
 ) -> StoreLedger:
     """Return the ledger of an origin, not started yet: ``await start()`` and ``await close()``, or ``async with``.
 
@@ -58,12 +61,14 @@ def open_ledger(
     ``min_free_bytes`` is given.
     ``previous`` stands in the genesis of a new log: what it follows (see recover).
     ``witnesses`` are asked to cosign the checkpoints; None or an empty list asks nobody.
+    ``boot`` names this start of this replica where it wrote to another segment before; "" makes a new one.
+    ``carried`` are exchanges that an earlier segment left open.
     Raises `SettingsError`; `start` raises `LedgerStateError` when the log cannot be continued.
     """
     keys = ledger_keys(keys_folder, origin=origin, now=now())
     replica = replica or replica_name()
     record = in_memory(f"{origin}/{replica}")
-    sealer = Sealer(origin, replica, secrets.token_hex(16), record, now, time.monotonic)
+    sealer = Sealer(origin, replica, boot or secrets.token_hex(16), record, now, time.monotonic)
     storage, folder = open_storage(url, boot=sealer.boot)
     reserve = _reserve(folder, min_free_bytes, reserve_bytes)
     writer = Writer(
@@ -77,6 +82,7 @@ def open_ledger(
         keyring=keys.note,
         anchor=keys.anchor,
         previous=previous,
+        carried=carried,
         rhythm=rhythm,
         software=software(),
     )
