@@ -8,18 +8,22 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from phigate.analysis import Analysis
 from phigate.audit.exchange import ResidualSummary
+from phigate.audit.pseudonyms import Pseudonyms
 from phigate.deid.deidentify import Scrubbed, deidentify
 from phigate.deid.generalise import Params
 from phigate.deid.release import raw_release, scrubbed_release
 from phigate.deid.residual import Residue, redact_more, residual
 from phigate.deid.seams import seams, stitched
+from phigate.deid.zip3 import DIGESTS, UNION, VINTAGE
 from phigate.exchange import Exchange, Outbound
+from phigate.finding import EntityType
 from phigate.policy.bundle import Destination
-from phigate.policy.decision import Candidate, DestinationKind, Form
+from phigate.policy.decision import Candidate, DestinationKind, Form, Operator
 from phigate.ports import Analyzer, Metrics
 from phigate.wire import chat
 from phigate.wire.parts import Part
@@ -31,8 +35,9 @@ _PASSES = 2  # decisions 11: once, and once more after redacting what was found
 class Egress:
     """Makes the copy that one candidate may receive."""
 
-    def __init__(self, *, analyzer: Analyzer, metrics: Metrics) -> None:
+    def __init__(self, *, analyzer: Analyzer, metrics: Metrics, pseudonyms: Pseudonyms) -> None:
         self._analyzer = analyzer
+        self._pseudonyms = pseudonyms
         self._metrics = metrics
 
     async def prepare(self, exchange: Exchange, candidate: Candidate) -> Outbound | None:
@@ -50,8 +55,8 @@ class Egress:
         self, exchange: Exchange, candidate: Candidate, destination: Destination, *, inside: bool
     ) -> Outbound | None:
         request, decision = exchange.request, exchange.decision
-        today = Params(today=exchange.facts.now.date())
-        scrubbed = deidentify(request.parts, exchange.analysis, decision, params=today)
+        params = _params(exchange, self._pseudonyms)
+        scrubbed = deidentify(request.parts, exchange.analysis, decision, params=params)
         if scrubbed.unfit:
             return None
         allow = chat.PASSABLE if inside else destination.fields
@@ -67,7 +72,8 @@ class Egress:
                 release = None
                 if not inside:
                     release = scrubbed_release(made.fields, dropped=made.dropped, forbidden=residue.forbidden)
-                return Outbound(candidate, destination, made.body, release, scrubbed, summary, made.dropped)
+                tables = _tables(scrubbed, params)
+                return Outbound(candidate, destination, made.body, release, scrubbed, summary, made.dropped, tables)
             self._metrics.count("residual_dirty", then="redacted" if number < _PASSES else "kept_onprem")
             scrubbed = redact_more(request.parts, scrubbed, residue)
         return None
@@ -85,6 +91,34 @@ class Egress:
 
     async def _rescan(self, exchange: Exchange, parts: Sequence[Part]) -> Analysis:
         return await self._analyzer.rescan(parts, bundle=exchange.bundle, thresholds=exchange.decision.thresholds)
+
+
+def _params(exchange: Exchange, pseudonyms: Pseudonyms) -> Params:
+    """Return what operators need beside a value: keys of tenant and patient, and what all bound regimes agree on."""
+    regimes = [exchange.bundle.regimes[name] for name, _ in exchange.decision.regimes]
+    params = Params(
+        today=exchange.facts.now.date(),
+        zip3=UNION if any(regime.zip3 == UNION for regime in regimes) else VINTAGE,
+        hash_key=pseudonyms.hash_key(exchange.app.tenant),
+    )
+    shifts = [regime.date_shift for regime in regimes if regime.date_shift is not None]
+    if not shifts:
+        return params
+    return replace(
+        params,
+        subject=exchange.said.subject_key,
+        shift_key=pseudonyms.shift_key(exchange.app.tenant) if exchange.said.subject_key else b"",
+        shift_days=min(shift.days for shift in shifts),
+        shift_weeks=all(shift.weekday for shift in shifts),
+        shift_or_year=all(shift.or_year for shift in shifts),
+    )
+
+
+def _tables(scrubbed: Scrubbed, params: Params) -> tuple[tuple[str, str, str], ...]:
+    """Return kind, vintage and digest of the tables by which values of this copy were generalised."""
+    if EntityType.ZIP not in scrubbed.counts or Operator.POSTAL3 not in scrubbed.counts[EntityType.ZIP]:
+        return ()
+    return (("zip3", params.zip3, DIGESTS[params.zip3]),)
 
 
 def _inside(exchange: Exchange, candidate: Candidate, destination: Destination) -> Outbound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from phigate.analysis import Analysis
 from phigate.audit.exchange import ResidualSummary
@@ -12,8 +13,23 @@ from phigate.deid.deidentify import Scrubbed
 from phigate.deid.release import Release
 from phigate.policy.bundle import App, Bundle, Destination
 from phigate.policy.decide import mode_for
-from phigate.policy.decision import Candidate, Decision, DestinationKind, Facts, Hold, Mode
+from phigate.policy.decision import Candidate, Decision, DestinationKind, Facts, Glass, Hold, Mode
 from phigate.wire.chat import ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a signed context said of one request. None and empty: nothing, so only the app's registration speaks."""
+
+    purpose: str | None = None
+    tags: frozenset[str] | None = None
+    glass: Glass | None = None
+    actor: str = ""  # pseudonym of who asks
+    subjects: tuple[tuple[str, str], ...] = ()  # source and tag of each patient, for the entries of this exchange
+    subject_key: bytes = field(default=b"", repr=False)  # of the patient whose dates move alike; never recorded
+
+
+UNSAID: Final = Said()
 
 
 @dataclass(slots=True)
@@ -32,6 +48,7 @@ class Exchange:
     holds: frozenset[Hold]  # what a later turn that contains this one inherits
     kept_home: bool = False  # the outgoing copy was not clean, or could not be made
     tried: list[Candidate] = field(default_factory=list)
+    said: Said = UNSAID
 
     def mode(self, candidate: Candidate) -> Mode:
         """Return the headline for what is really done: a fallback to on-prem is said as such."""
@@ -51,6 +68,7 @@ class Outbound:
     scrubbed: Scrubbed | None  # None where the form is raw
     residual: ResidualSummary | None
     dropped: tuple[str, ...] = ()
+    tables: tuple[tuple[str, str, str], ...] = ()  # kind, vintage and digest of what generalised values
 
 
 @dataclass(frozen=True, slots=True)

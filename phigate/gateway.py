@@ -14,17 +14,19 @@ from datetime import UTC, datetime
 from phigate.analysis import Analysis, PartAnalysis, Unread
 from phigate.audit import exchange as entries
 from phigate.audit.mac import BodyMAC
+from phigate.audit.pseudonyms import Pseudonyms
 from phigate.deid.fingerprint import fingerprints
 from phigate.deid.found import found
 from phigate.deid.seams import seams, stitched
 from phigate.egress import Egress
 from phigate.errors import CallerError, PeerError, PhigateError, RefusedError, UnavailableError
-from phigate.exchange import Exchange, Outbound, Reply, Sent
+from phigate.exchange import UNSAID, Exchange, Outbound, Reply, Said, Sent
 from phigate.policy.bundle import App, Bundle
 from phigate.policy.decide import decide
 from phigate.policy.decision import Candidate, Decision, DestinationKind, Facts, Hold, Mode
 from phigate.ports import Analyzer, External, HeldParts, Ledger, Metrics, OnPrem, UpstreamReply
 from phigate.returning import Returning
+from phigate.vouching import Vouching
 from phigate.wire import chat
 from phigate.wire.chat import ChatRequest
 from phigate.wire.parts import Limits
@@ -47,6 +49,8 @@ class Ports:
     tally: Callable[[str, str], None]  # counts a refusal that anybody can cause: app, reason
     print_key: bytes  # key of the fingerprints of held parts
     new_rid: Callable[[], str]
+    vouching: Vouching  # reads signed contexts
+    pseudonyms: Pseudonyms  # keys of operators that need one
     now: Callable[[], float] = time.time
     shadow: Callable[[str, Facts, Decision], None] | None = None  # takes what a shadow bundle is compared with
 
@@ -57,7 +61,7 @@ class Gateway:
     def __init__(self, ports: Ports, *, limits: Limits) -> None:
         self._ports = ports
         self._limits = limits
-        self._egress = Egress(analyzer=ports.analyzer, metrics=ports.metrics)
+        self._egress = Egress(analyzer=ports.analyzer, metrics=ports.metrics, pseudonyms=ports.pseudonyms)
         self.returning = Returning(
             ledger=ports.ledger,
             analyzer=ports.analyzer,
@@ -67,10 +71,15 @@ class Gateway:
             print_key=ports.print_key,
         )
 
-    async def chat(self, app: App, bundle: Bundle, body: bytes) -> Reply:
-        """Answer one chat completion. Raises `CallerError` or `PeerError`; each refusal has its entry by then."""
+    async def chat(self, app: App, bundle: Bundle, body: bytes, context: str | None = None) -> Reply:
+        """Answer one chat completion; ``context`` is the header that the EHR signed, if it came.
+
+        Raises `CallerError` or `PeerError`; each refusal has its entry by then.
+        """
         request = self._parse(app, body)
-        exchange = await self._decide(app, bundle, request)
+        rid = self._ports.new_rid()
+        said = UNSAID if context is None else await self._said(rid, app, bundle, body, context)
+        exchange = await self._decide(rid, app, bundle, request, said)
         while (candidate := self._next(exchange)) is not None:
             exchange.tried.append(candidate)
             outbound = await self._prepare(exchange, candidate)
@@ -97,9 +106,17 @@ class Gateway:
             self._ports.tally(app.name, error.code)
             raise
 
-    async def _decide(self, app: App, bundle: Bundle, request: ChatRequest) -> Exchange:
+    async def _said(self, rid: str, app: App, bundle: Bundle, body: bytes, context: str) -> Said:
+        """Return what a signed context says. One that does not hold refuses the request, whatever it says."""
+        try:
+            return await self._ports.vouching.said(context, app, bundle, body, rid=rid, now=self._now())
+        except (CallerError, UnavailableError) as error:
+            self._ports.metrics.count("contexts_refused", reason=error.code)
+            await self.refused(rid, app.name, error.code, None, None)
+            raise
+
+    async def _decide(self, rid: str, app: App, bundle: Bundle, request: ChatRequest, said: Said) -> Exchange:
         ports, started = self._ports, time.monotonic()
-        rid = ports.new_rid()
         prints = fingerprints(request.parts, key=ports.print_key)
         inherited = await self._inherited(rid, app, prints)
         analysis = await self._analyze(rid, app, bundle, request)
@@ -113,6 +130,9 @@ class Gateway:
             needs=request.needs,
             now=now,
             inherited=inherited,
+            tags=said.tags,
+            purpose=said.purpose,
+            glass=said.glass,
         )
         try:
             decision = decide(bundle, facts)
@@ -124,10 +144,21 @@ class Gateway:
         self._count(analysis, inherited)
         await self._hold(rid, app, prints, decision.holds)
         exchange = Exchange(rid, app, bundle, request, analysis, facts, decision, prints, started, decision.holds)
+        if said is not UNSAID:
+            exchange.said = said
+            await self._glass(exchange)
         if decision.mode is Mode.BLOCK:
             await self.refused(rid, app.name, "policy", decision, analysis)
             raise _blocked(decision)
         return exchange
+
+    async def _glass(self, exchange: Exchange) -> None:
+        """Record a call for break-glass before anything is sent. One that cannot be recorded opens nothing."""
+        try:
+            await self._ports.vouching.glass(exchange)
+        except UnavailableError as error:
+            await self.refused(exchange.rid, exchange.app.name, error.code, None, exchange.analysis)
+            raise
 
     async def _inherited(self, rid: str, app: App, prints: tuple[bytes, ...]) -> frozenset[Hold]:
         try:
@@ -207,7 +238,7 @@ class Gateway:
                 rid=exchange.rid,
                 attempt=attempt,
                 app=exchange.app.name,
-                actor="",
+                actor=exchange.said.actor,
                 decision=replace(exchange.decision, mode=exchange.mode(outbound.candidate)),
                 candidate=outbound.candidate,
                 destination=outbound.destination,
@@ -218,6 +249,8 @@ class Gateway:
                 inherited=exchange.facts.inherited,
                 released=self._ports.mac(outbound.body),
                 dropped=len(outbound.dropped),
+                subjects=exchange.said.subjects,
+                tables=outbound.tables,
             )
         )
         self._ports.metrics.observe("ledger_append_seconds", time.monotonic() - began, kind="intent")

@@ -25,6 +25,8 @@ COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "model_tokens": (("kind", "of"), "tokens that models read (prompt) and wrote (completion), as they say"),
     "upstream_errors": (("kind",), "upstream calls that failed"),
     "ledger_errors": (("code",), "appends that failed"),
+    "contexts_refused": (("reason",), "signed contexts that were not taken: forged, expired, used before"),
+    "break_glass": (("result",), "ALERT: calls for break-glass: granted, refused"),
     "shadow_decisions": (("shade",), "decisions beside those of the shadow bundle, by how the shadow differs"),
     "policy_changes": (("result",), "changes of the policy folder: activated, refused, failed"),
 }

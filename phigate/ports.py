@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from phigate.analysis import Analysis
@@ -102,6 +103,17 @@ class HeldParts(Protocol):
 
     async def hold(self, app: str, digests: Sequence[bytes], holds: frozenset[Hold]) -> None:
         """Remember that these parts were held back. Durable before it returns."""
+        ...
+
+
+class Replays(Protocol):
+    """Memory of signed contexts already taken, by all workers, until they expire. Holds keyed digests alone."""
+
+    async def take(self, issuer: str, jti: str, *, until: datetime) -> bool:
+        """Remember a context; return False when it was taken before. Durable before it returns.
+
+        Raises `UnavailableError` when it cannot be remembered: such a context is not taken.
+        """
         ...
 
 

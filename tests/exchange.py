@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from phigate.audit.mac import BodyMAC, body_mac
+from phigate.audit.pseudonyms import Pseudonyms
 from phigate.audit.record import Draft, Kind
 from phigate.exchange import Reply
 from phigate.finding import EntityType
 from phigate.gateway import Gateway, Ports
 from phigate.policy.bundle import Bundle
+from phigate.policy.decision import Decision, Facts
 from phigate.store.bundles import FolderBundles, write_site
+from phigate.vouching import Vouching
 from phigate.wire.parts import Limits
-from tests.fakes import FakeAnalyzer, FakeExternal, FakeHeldParts, FakeLedger, FakeMetrics, FakeOnPrem
+from tests.fakes import FakeAnalyzer, FakeExternal, FakeHeldParts, FakeLedger, FakeMetrics, FakeOnPrem, FakeReplays
 
 NOW = datetime(2026, 12, 20, tzinfo=UTC)
+AUDIENCE = "audit.test/phigate"
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 ENDPOINTS = {"medgemma": "http://127.0.0.1:1/v1", "eu-cloud": "https://llm.example/v1"}
 
@@ -43,11 +47,15 @@ class Script:
     external: FakeExternal = field(default_factory=FakeExternal)
     held: FakeHeldParts = field(default_factory=FakeHeldParts)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
+    replays: FakeReplays = field(default_factory=FakeReplays)
+    shadow: Callable[[str, Facts, Decision], None] | None = None
     tallied: list[tuple[str, str]] = field(default_factory=list)
+    numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
     limits: Limits = field(default_factory=Limits)
 
     def gateway(self) -> Gateway:
-        numbers = iter(range(10**6))
+        numbers = self.numbers
+        pseudonyms = Pseudonyms(b"s" * 32)
         ports = Ports(
             analyzer=self.analyzer,
             ledger=self.ledger,
@@ -60,17 +68,26 @@ class Script:
             tally=lambda app, reason: self.tallied.append((app, reason)),
             print_key=b"p" * 32,
             new_rid=lambda: f"0197a2b4-0000-7000-8000-{next(numbers):012x}",
+            vouching=Vouching(
+                replays=self.replays,
+                pseudonyms=pseudonyms,
+                audience=AUDIENCE,
+                ledger=self.ledger,
+                metrics=self.metrics,
+            ),
+            pseudonyms=pseudonyms,
+            shadow=self.shadow,
             now=NOW.timestamp,
         )
         return Gateway(ports, limits=self.limits)
 
-    async def send(self, body: dict[str, Any] | bytes) -> Reply:
+    async def send(self, body: dict[str, Any] | bytes, context: str | None = None) -> Reply:
         raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
         self.last = self.gateway()
-        return await self.last.chat(self.bundle.apps[self.app], self.bundle, raw)
+        return await self.last.chat(self.bundle.apps[self.app], self.bundle, raw, context)
 
-    async def say(self, text: str, **more: Any) -> Reply:
-        return await self.send({"model": "gpt-5", "messages": [{"role": "user", "content": text}], **more})
+    async def say(self, text: str, context: str | None = None, **more: Any) -> Reply:
+        return await self.send({"model": "gpt-5", "messages": [{"role": "user", "content": text}], **more}, context)
 
     @property
     def kinds(self) -> list[Kind]:

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from phigate.analysis import Analysis, PartAnalysis, Unread
 from phigate.audit.record import Draft, Receipt
@@ -139,6 +140,19 @@ class FakeHeldParts:
     async def hold(self, app: str, digests: Sequence[bytes], holds: frozenset[Hold]) -> None:
         for digest in digests:
             self.held[app, digest] = self.held.get((app, digest), frozenset()) | holds
+
+
+@dataclass
+class FakeReplays:
+    taken: set[tuple[str, str]] = field(default_factory=set)
+    down: bool = False
+
+    async def take(self, issuer: str, jti: str, *, until: datetime) -> bool:
+        if self.down:
+            raise UnavailableError("the database of app keys and held parts fails", code="state_unavailable")
+        fresh = (issuer, jti) not in self.taken
+        self.taken.add((issuer, jti))
+        return fresh
 
 
 @dataclass

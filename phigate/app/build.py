@@ -23,6 +23,7 @@ from phigate.app.refusals import RefusalTally
 from phigate.app.routes import Doors, Guard, Routes
 from phigate.app.settings import Settings
 from phigate.app.shadowing import Shadowing
+from phigate.audit.pseudonyms import Pseudonyms
 from phigate.errors import PhigateError, SettingsError
 from phigate.gateway import Gateway, Ports
 from phigate.logs import Event
@@ -39,12 +40,15 @@ from phigate.store.ledger import StoreLedger
 from phigate.store.ledger_socket import LedgerClient
 from phigate.store.mac_keys import DayKeys
 from phigate.store.open import new_id, open_ledger, software
+from phigate.store.replays import StoredReplays
 from phigate.store.shadow_folder import ShadowFolder
 from phigate.upstreams.external import ExternalModels, offered
 from phigate.upstreams.onprem import OnPremServers
+from phigate.vouching import Vouching
 from phigate.wire.parts import Limits
 
 _PRINT_KEY: Final = "fingerprint.key"
+PSEUDONYMS: Final = "pseudonyms.key"  # root of the tags of patients and staff; beside the ledger's keys
 
 
 class RunningLedger(Ledger, Protocol):
@@ -102,6 +106,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     async def lifespan(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(parts.held.close)
+            stack.callback(parts.replays.close)
             stack.callback(parts.app_keys.close)
             try:
                 for part in (*parts.running(), auditors):
@@ -137,7 +142,16 @@ class _Parts:
         self.external = ExternalModels(values, mac=lambda body: self.macs.mac(body)[1])
         self.held = StoredHeldParts(settings.state / "held.db")
         self.app_keys = StoredAppKeys(settings.state / "app_keys.db")
-        self.print_key = _print_key(settings.keys / _PRINT_KEY)
+        self.print_key = _kept_key(settings.keys / _PRINT_KEY)
+        self.pseudonyms = Pseudonyms(_kept_key(settings.keys / PSEUDONYMS))
+        self.replays = StoredReplays(settings.state / "contexts.db", key=self.print_key)
+        self.vouching = Vouching(
+            replays=self.replays,
+            pseudonyms=self.pseudonyms,
+            audience=settings.audience,
+            ledger=self.ledger,
+            metrics=metrics,
+        )
         archive = BundleArchive(settings.state / ARCHIVE)
         self.activation = Activation(
             bundles, ledger=self.ledger, archive=archive, metrics=metrics, software=software(), usable=self.usable
@@ -169,6 +183,8 @@ class _Parts:
             tally=self.tally.count,
             print_key=self.print_key,
             new_rid=new_id,
+            vouching=self.vouching,
+            pseudonyms=self.pseudonyms,
             shadow=self.shadowing.note if self.shadowing is not None else None,
         )
 
@@ -199,9 +215,13 @@ def _inside(bundle: Bundle) -> list[Destination]:
     return [d for d in bundle.destinations.values() if d.kind is DestinationKind.ONPREM]
 
 
-def _print_key(path: Path) -> bytes:
-    """Return the key of the fingerprints of held parts; made once, so that a restart forgets nothing."""
+def _kept_key(path: Path) -> bytes:
+    """Return a key that is made once, so that a restart forgets nothing; of two workers that make it, one wins."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        write_secret(path, secrets.token_bytes(32))
+        try:
+            write_secret(path, secrets.token_bytes(32))
+        except SettingsError:
+            if not path.exists():
+                raise
     return read_secret(path)

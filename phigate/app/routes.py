@@ -26,8 +26,10 @@ from phigate.gateway import Gateway
 from phigate.logs import Event
 from phigate.metrics import PrometheusMetrics
 from phigate.policy.bundle import App, Bundle
+from phigate.policy.context import HEADER
 from phigate.ports import AppKeys, Bundles
 
+_CONTEXT: Final = HEADER.encode()
 _JSON: Final = {"content-type": "application/json"}
 
 
@@ -131,7 +133,8 @@ class Routes:
             doors.metrics.gauge("open_exchanges", doors.admission.open)
             body = await read_body(receive, headers=headers, limit=doors.body_bytes)
             scope["phigate.inside"] = True
-            reply = await doors.gateway.chat(app, bundle, body)
+            said = headers.get(_CONTEXT)
+            reply = await doors.gateway.chat(app, bundle, body, None if said is None else said.decode("latin-1"))
             await _answer(receive, send, reply)
 
     async def _models(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002 - one shape for all doors

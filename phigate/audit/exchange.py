@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from phigate.analysis import Analysis
@@ -19,7 +20,7 @@ from phigate.audit.record import JSON, Draft, Kind, Receipt, Status
 from phigate.audit.shapes import PAPER, SAFE_INTEGER, is_id, is_provider_id
 from phigate.finding import EntityType
 from phigate.policy.bundle import Destination
-from phigate.policy.decision import Candidate, Decision, Hold, Operator
+from phigate.policy.decision import Candidate, Decision, Form, Hold, Operator
 from phigate.wire.parts import Attachments
 
 _NO_WORD: Final = re.compile(r"[^a-z0-9.]+", re.ASCII)
@@ -50,15 +51,20 @@ def intent(
     inherited: frozenset[Hold],
     released: tuple[int, bytes],
     dropped: int,
+    subjects: Sequence[tuple[str, str]] = (),
+    tables: Sequence[tuple[str, str, str]] = (),
 ) -> Draft:
     """Say that ``released`` (size and MAC) is about to go to one destination. Append it before the first byte leaves.
 
     ``rid`` is a UUID, ``attempt`` counts from 1; ``actor`` is a pseudonym or "". ``residual`` is None where no re-scan
-    runs (form raw, on-prem). ``dropped`` counts the body fields that stayed behind.
+    runs (form raw, on-prem). ``dropped`` counts the body fields that stayed behind. ``subjects`` are source and tag of
+    each patient, ``tables`` kind, vintage and digest of what generalised values.
     """
     fields: dict[str, JSON] = {
         "app": app,
         **({"actor": actor} if actor else {}),
+        "subj": [[source, tag] for source, tag in subjects],
+        "tables": [list(table) for table in tables],
         **_decided(decision),
         **_detected(analysis),
         "attachments": attachments.value,
@@ -148,6 +154,39 @@ def refusal(
     if analysis is not None:
         fields.update(_detected(analysis))
     return Draft(Kind.REFUSAL, _without_empty(fields), rid)
+
+
+def break_glass(
+    *,
+    rid: str,
+    app: str,
+    actor: str,
+    role: str,
+    reason: str,
+    form: Form,
+    until: datetime,
+    review_by: datetime,
+    policy: str,
+) -> Draft:
+    """Say that an emergency opened one step for one exchange. Append it before anything is sent.
+
+    ``actor`` is the pseudonym of who called for it; a second person reviews it before ``review_by``.
+    """
+    fields: dict[str, JSON] = {
+        "app": app,
+        "actor": actor,
+        "role": role,
+        "reason": reason,
+        "form": form.name.lower(),
+        "until": _time(until),
+        "review_by": _time(review_by),
+        "policy": policy,
+    }
+    return Draft(Kind.BREAK_GLASS, fields, rid)
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _decided(decision: Decision) -> dict[str, JSON]:

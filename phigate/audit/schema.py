@@ -27,6 +27,7 @@ from phigate.audit.shapes import (
     PAPER,
     PROVIDER_ID,
     SAFE_INTEGER,
+    SIGNATURE,
     TAG,
     TIME,
     UUID,
@@ -134,6 +135,7 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
         "residual": record({"clean": FLAG, "passes": number(0, 100), "types_left": list_of(TYPE)}),
         "inherited": _HOLDS,
         "dropped": COUNT,
+        "tables": list_of(row(CODE, ID, DIGEST)),
     },
     Kind.OUTCOME: {
         "http": number(0, 599),
@@ -166,6 +168,8 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
     Kind.ANCHOR: {"digest": DIGEST},
     Kind.SEGMENT_CLOSE: {"why": CODE},
     Kind.DESTRUCTION: {"archive": DIGEST},
+    Kind.BREAK_GLASS: {"role": ID, "form": FORM, "review_by": TIME, "policy": DIGEST},
+    Kind.REVIEW: {"leaf": HASH, "role": ID, "key": HASH, "sig": SIGNATURE},
     Kind.SHADOW: {"rules": list_of(ID), "forms": _DECIDED["forms"], "shade": CODE},
 }
 _KNOWN: Final[dict[Kind, Mapping[str, Shape]]] = {

@@ -142,6 +142,7 @@ TIME: Final = pattern(
 )
 DIGEST: Final = pattern("sha256: and 64 hexadecimal digits", r"sha256:[0-9a-f]{64}")
 HASH: Final = pattern("64 hexadecimal digits", r"[0-9a-f]{64}")
+SIGNATURE: Final = pattern("128 hexadecimal digits", r"[0-9a-f]{128}")
 TAG: Final = pattern("32 hexadecimal digits", r"[0-9a-f]{32}")
 UUID: Final = pattern("a UUID", r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 ORIGIN: Final = pattern("an origin: a schemeless URL", r"[a-z0-9][a-z0-9.\-]{0,99}(/[a-z0-9][a-z0-9._\-]{0,99}){0,6}")

@@ -66,9 +66,7 @@ def _reading(entity_type: EntityType, lang: str, params: Params) -> dates.Readin
 def _shifted(entity_type: EntityType, value: str, lang: str, params: Params) -> str | None:
     """Move the date, one-way. Without a subject, or where no whole day is named, the year alone stays."""
     if params.subject and params.shift_key:
-        days = shift.days(
-            params.subject, key=params.shift_key, most=params.shift_days, weekday=params.shift_weeks
-        )
+        days = shift.days(params.subject, key=params.shift_key, most=params.shift_days, weekday=params.shift_weeks)
         moved = shift.moved(value, days, _reading(entity_type, lang, params))
         if moved is not None:
             return moved

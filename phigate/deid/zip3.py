@@ -37,7 +37,7 @@ def _expand(ranges: str) -> frozenset[str]:
 
 
 ALLOWED: Final = _expand(_RANGES)
-_SMALL_IN_2000: Final = frozenset("036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split())
+_SMALL_IN_2000: Final = _expand("036 059 063 102 203 556 692 790 821 823 830-831 878-879 884 890 893")
 TABLES: Final[Mapping[str, frozenset[str]]] = {VINTAGE: ALLOWED, UNION: ALLOWED - _SMALL_IN_2000}
 DIGESTS: Final[Mapping[str, str]] = {
     name: "sha256:" + hashlib.sha256(",".join(sorted(allowed)).encode()).hexdigest() for name, allowed in TABLES.items()

@@ -162,6 +162,15 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class DateShift:
+    """How far dates of one patient move, all of them alike, and what happens where no patient is known."""
+
+    days: int  # at most, either way
+    weekday: bool = False  # by whole weeks
+    or_year: bool = True  # keep the year where a date cannot move; else redact it
+
+
+@dataclass(frozen=True, slots=True)
 class Regime:
     """One law, as one file says it."""
 
@@ -182,7 +191,7 @@ class Regime:
     retention_max_days: int = 0  # 0: none
     token_scope: str = "conversation"  # noqa: S105 - a word, no secret
     zip3: str = ""  # vintage of the table of three-digit postal codes
-    date_shift_days: int = 0
+    date_shift: DateShift | None = None
     expert_doc: str = ""  # method expert_determination: digest of the signed opinion
     expert_expires: datetime | None = None
     human_duties: frozenset[str] = frozenset()  # obligations that people fulfil

@@ -2,8 +2,9 @@
 
 A compact JWS (RFC 7515) with EdDSA over Ed25519 (RFC 8037) and nothing else: header ``alg``, ``kid`` and ``typ``,
 no key, no URL, no ``crit``. Claims (RFC 7519): ``iss``, ``aud``, ``iat``, ``exp``, ``jti``, ``app``; and, of ours,
-``purpose``, ``tags``, ``sub``, ``role``, ``glass``, ``body`` (SHA-256 of the request body, hex). The keys stand in
-``site.yaml``, each bound to an issuer and its apps. A header lives at most five minutes and is taken once.
+``purpose``, ``tags``, ``sub`` (the patient), ``user`` and ``role`` (who asks), ``glass``, ``body`` (SHA-256 of the
+request body, hex). The keys stand in ``site.yaml``, each bound to an issuer and its apps. A header lives at most five
+minutes and is taken once, which the caller sees to.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import base64
 import binascii
 import hashlib
 import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ LIFETIME: Final = timedelta(minutes=5)
 SKEW: Final = timedelta(seconds=60)
 TYPE: Final = "phigate-context+jwt"
 _CLAIMS: Final = frozenset(
-    {"iss", "aud", "iat", "exp", "jti", "app", "purpose", "tags", "sub", "role", "glass", "body"}
+    {"iss", "aud", "iat", "exp", "jti", "app", "purpose", "tags", "sub", "user", "role", "glass", "body"}
 )
 _REQUIRED: Final = ("iss", "aud", "iat", "exp", "jti", "app")
 _MAX_WORD: Final = 200
@@ -46,34 +46,21 @@ class Context:
     purpose: str | None
     tags: frozenset[str] | None
     subject: str  # a reference, to be turned into a keyed tag before it is recorded
+    user: str  # who asks, to be turned into a pseudonym before it is recorded
     role: str
     glass: Glass | None
     expires: datetime
 
-
-class Replays:
-    """Identifiers of headers already taken, until they expire. Bounded: when full, nothing more is taken."""
-
-    def __init__(self, limit: int = 100_000) -> None:
-        self._limit = limit
-        self._seen: OrderedDict[tuple[str, str], datetime] = OrderedDict()
-
-    def take(self, context: Context, *, now: datetime) -> None:
-        """Remember a header. Raises `AuthenticationError` when it was taken before, or when memory is full."""
-        while self._seen and next(iter(self._seen.values())) + SKEW < now:
-            self._seen.popitem(last=False)
-        key = (context.issuer, context.jti)
-        if key in self._seen:
-            raise _refused("the signed context was used before; sign one for each request", "context_replayed")
-        if len(self._seen) >= self._limit:
-            raise _refused("too many signed contexts are alive; retry in a minute", "context_window_full")
-        self._seen[key] = context.expires
+    @property
+    def until(self) -> datetime:
+        """The instant from which it can no longer be taken, whatever the clocks differ."""
+        return self.expires + SKEW
 
 
 def verify(token: str, *, keys: Sequence[ContextKey], audience: str, app: str, now: datetime, body: bytes) -> Context:
     """Return what a signed context says. Raises `AuthenticationError`; the message never quotes the token.
 
-    The caller then hands the context to `Replays.take`. Purpose and tags that the policy does not know pass: `decide`
+    The caller then sees to it that it is taken once. Purpose and tags that the policy does not know pass: `decide`
     takes them for errors, which close.
     """
     header, claims, signed, signature = _parts(token)
@@ -94,6 +81,7 @@ def verify(token: str, *, keys: Sequence[ContextKey], audience: str, app: str, n
         purpose=_word(claims, "purpose") if "purpose" in claims else None,
         tags=frozenset(_words(claims, "tags")) if "tags" in claims else None,
         subject=_word(claims, "sub") if "sub" in claims else "",
+        user=_word(claims, "user") if "user" in claims else "",
         role=_word(claims, "role") if "role" in claims else "",
         glass=_glass(claims, issued) if "glass" in claims else None,
         expires=expires,
@@ -188,13 +176,20 @@ def _words(claims: Mapping[str, object], name: str) -> list[str]:
 
 def _glass(claims: Mapping[str, object], issued: datetime) -> Glass:
     value = claims["glass"]
-    if not isinstance(value, dict) or value.keys() - {"reason", "form"} or "role" not in claims:
-        raise _refused("glass of the signed context holds reason and form, beside the claim role", "context_claims")
+    if not isinstance(value, dict) or value.keys() - {"reason", "form"} or not {"user", "role"} <= claims.keys():
+        raise _refused(
+            "glass of the signed context holds reason and form, beside the claims user and role", "context_claims"
+        )
     forms = {"scrubbed": Form.SCRUBBED, "raw": Form.RAW}
     form = value.get("form", "scrubbed")
     if form not in forms:
         raise _refused("glass of the signed context asks for scrubbed or raw", "context_claims")
     return Glass(_word(claims, "role"), _word(value, "reason"), issued, forms[form])
+
+
+def replayed() -> AuthenticationError:
+    """Return the refusal of a context that was taken before."""
+    return _refused("the signed context was used before; sign one for each request", "context_replayed")
 
 
 def _refused(message: str, code: str) -> AuthenticationError:

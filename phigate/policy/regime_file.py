@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from phigate.finding import ENTITY_TABLE, EntityClass, EntityType
-from phigate.policy.bundle import Case, EntityRule, Regime, Rule, To, Transfer, When
+from phigate.policy.bundle import Case, DateShift, EntityRule, Regime, Rule, To, Transfer, When
 from phigate.policy.decision import Form, Operator, Residual
 from phigate.policy.fields import Fields, Source, closest
 from phigate.policy.operators import admits
@@ -70,7 +70,7 @@ def read_regime(root: Map, source: Source) -> Regime:
         retention_max_days=retention.whole("max_days", 0, low=0, high=36_600) if retention else 0,
         token_scope=_token(top),
         zip3=tables.choice("zip3", ZIP3) if tables is not None else "",
-        date_shift_days=_date_shift(shift),
+        date_shift=_date_shift(shift),
         expert_doc=expert.digest("doc") if expert else "",
         expert_expires=expert.date("expires") if expert else None,
         human_duties=frozenset(top.words("human_duties", HUMAN)),
@@ -115,13 +115,16 @@ def _token(top: Fields) -> str:
     return fields.choice("scope", ("conversation", "request"), "conversation")
 
 
-def _date_shift(fields: Fields | None) -> int:
+def _date_shift(fields: Fields | None) -> DateShift | None:
     if fields is None:
-        return 0
+        return None
     fields.choice("key", ("per_subject",), "per_subject")
-    fields.flag("keep_weekday")
-    fields.choice("fallback_without_subject", ("year", "redact"), "year")
-    return fields.whole("range_days", low=1, high=3_660)
+    weekday = fields.flag("keep_weekday")
+    return DateShift(
+        days=fields.whole("range_days", low=7 if weekday else 1, high=3_660),
+        weekday=weekday,
+        or_year=fields.choice("fallback_without_subject", ("year", "redact"), "year") == "year",
+    )
 
 
 def _residual(top: Fields) -> Residual:

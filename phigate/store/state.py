@@ -31,7 +31,8 @@ _SQLITE: Final = "sqlite:///"
 class StateDatabase:
     """One connection in one thread, to a SQLite file or to the database of a URL."""
 
-    def __init__(self, place: Path | str) -> None:
+    def __init__(self, place: Path | str, *, branch: str = "state") -> None:
+        self._branch = branch
         self._url = f"{_SQLITE}{place}" if isinstance(place, Path) else place
         self._engine: sa.Engine | None = None
         self._reader: sqlite3.Connection | None = None
@@ -64,7 +65,7 @@ class StateDatabase:
         """Do the same in the calling thread; for commands."""
         try:
             if self._engine is None:
-                self._engine = _engine(self._url)
+                self._engine = _engine(self._url, self._branch)
             with self._engine.begin() as connection:
                 return work(connection)
         except sa.exc.SQLAlchemyError as error:
@@ -81,7 +82,7 @@ class StateDatabase:
             self._engine = None
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str, branch: str) -> sa.Engine:
     if url.startswith(_SQLITE):
         engine = _sqlite(Path(url.removeprefix(_SQLITE)))
     elif url.startswith("postgresql"):
@@ -89,9 +90,9 @@ def _engine(url: str) -> sa.Engine:
     else:
         raise SettingsError("expected a database URL that begins with sqlite:/// or postgresql, found another")
     with _alone(url), engine.connect() as connection:
-        if not current(connection, "state"):
+        if not current(connection, branch):
             connection.rollback()
-            upgrade(connection, "state")
+            upgrade(connection, branch)
             connection.commit()
     return engine
 

@@ -1,7 +1,7 @@
 """The tables, with the same meaning on SQLite and PostgreSQL. What guards them is in migrations/versions.
 
-Three branches of migrations, since they may live in different databases: ``ledger`` (append-only; on SQLite one file
-per segment), ``state`` (app keys, and what was held back; rows come and go), ``vault`` (keys per subject).
+Branches of migrations, since they may live in different databases: ``ledger`` (append-only; on SQLite one file per
+segment), ``state`` (app keys, and what was held back; rows come and go), ``replay`` (signed contexts already taken).
 
 The columns ``eid``, ``kind``, ``rid`` and ``attempt`` of an entry are indexes only: the entry's bytes are the
 evidence, and the verifier compares these columns to them.
@@ -105,7 +105,16 @@ HELD: Final = sa.Table(
     sa.Index("held_part_until", "until"),
 )
 
+TAKEN: Final = sa.Table(
+    "context_taken",
+    METADATA,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("until", sa.BigInteger, nullable=False),  # seconds since 1970
+    sa.Index("context_taken_until", "until"),
+)
+
 BRANCHES: Final[dict[str, tuple[sa.Table, ...]]] = {
     "ledger": (HEAD, ENTRY, TILE, BATCH, CHECKPOINT, ANCHOR),
     "state": (APP_KEY, HELD),
+    "replay": (TAKEN,),
 }

@@ -28,7 +28,7 @@ def test_another_key_moves_another_way() -> None:
 
 
 def test_a_range_without_days_is_an_error() -> None:
-    with pytest.raises(ValueError, match="one day or more, not 0; correct range_days"):
+    with pytest.raises(ValueError, match="a range of 1 days or more, not fewer; correct range_days"):
         shift.days(b"s", key=b"k", most=0)
 
 
@@ -43,3 +43,11 @@ def test_intervals_between_dates_survive(one: date, other: date, offset: int) ->
 @pytest.mark.parametrize("value", ["May 2024", "yesterday", "31/02/2020", "01/01/0001"])
 def test_only_whole_days_move(value: str) -> None:
     assert shift.moved(value, -30, READING) is None
+
+
+def test_whole_weeks_keep_the_day_of_the_week() -> None:
+    offsets = {shift.days(bytes([n]), key=b"k" * 32, most=30, weekday=True) for n in range(200)}
+    assert all(offset % 7 == 0 and 0 < abs(offset) <= 28 for offset in offsets)
+    assert len(offsets) == 8
+    with pytest.raises(ValueError, match="a range of 7 days or more"):
+        shift.days(b"x", key=b"k" * 32, most=6, weekday=True)
