@@ -20,6 +20,7 @@ from phigate.analyzers.cache import FindingCache, Local
 from phigate.analyzers.decision import settle
 from phigate.analyzers.encoded import find_encoded
 from phigate.analyzers.engine import PhigateArtifacts, PhigateNlpEngine, findings_of
+from phigate.analyzers.escapes import find_escaped
 from phigate.analyzers.language import language_of, settle_languages
 from phigate.analyzers.layers import Hint, Options, View
 from phigate.analyzers.memory import Memory, common_words
@@ -198,7 +199,7 @@ class Examiner:
             steps += [lambda: pipeline.find_patterns(view), lambda: pipeline.find_names(view)]
         else:
             steps.append(lambda: self._by_engine(view))
-        steps.append(lambda: find_encoded(view))
+        steps += [lambda: find_encoded(view), lambda: find_escaped(view)]
         if recall:
             steps.append(lambda: _by_presidio(view))
         return steps
