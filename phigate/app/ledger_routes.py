@@ -43,7 +43,7 @@ _SOON: Final = "private, max-age=5"
 _TEXT: Final = "text/plain; charset=utf-8"
 _BYTES: Final = "application/octet-stream"
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-_FRESH_S: Final = 0.5
+_NOWHERE: Final = 1 << 63
 ACCESS_EVERY_S: Final = 60.0
 
 
@@ -69,13 +69,11 @@ class _Page:
 class Shelf:
     """The log as it lies in the database. Everything runs in one thread."""
 
-    def __init__(self, url: str, origin: Callable[[], str], *, mono: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, origin: Callable[[], str]) -> None:
         self._url = url
         self._origin = origin
-        self._mono = mono
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="phigate-auditor")
         self._source: DatabaseSource | None = None
-        self._read_at = float("-inf")
         self._roots: Roots = {}
 
     async def page(self, path: str) -> _Page:
@@ -109,15 +107,12 @@ class Shelf:
             self._roots = {}
         if self._source is None:
             self._source = DatabaseSource(self._url, origin=origin, roots=self._roots)
-        elif self._mono() - self._read_at >= _FRESH_S:
-            self._source.refresh()
-        else:
-            return self._source
-        self._read_at = self._mono()
         return self._source
 
     def _find(self, path: str, source: DatabaseSource) -> _Page:
         if path in {"checkpoint", "checkpoint/newest"}:
+            # Read anew each time: of two workers none may show an older head than the other did before.
+            source.refresh()
             note = source.published() if path == "checkpoint" else source.newest_checkpoint()
             return _Page(_there(note, "a signed checkpoint"), _TEXT, _SOON)
         if path in {"keyring.note", "policy"}:
@@ -129,8 +124,8 @@ class Shelf:
         return self._tile(f"tile/{path}" if path.startswith("entries/") else path, source)
 
     def _proof(self, digits: str, source: DatabaseSource) -> _Page:
-        index = int(digits) if _INDEX.fullmatch(digits) else source.signed_size
-        if index >= source.signed_size:
+        index = int(digits) if _INDEX.fullmatch(digits) else _NOWHERE
+        if not _signed(source, index + 1):
             raise _nothing(f"expected the index of one of {source.signed_size} entries")
         return _Page(prove(source, index).proof, _TEXT, "no-store", index, index)
 
@@ -140,7 +135,7 @@ class Shelf:
         except TlogError as error:
             raise _nothing(str(error)) from None
         first = tile.index << HEIGHT  # in hashes of its level, or entries
-        if first + tile.width > source.signed_size >> HEIGHT * max(tile.level, 0):
+        if not _signed(source, (first + tile.width) << HEIGHT * max(tile.level, 0)):
             raise _nothing(f"expected a tile of a tree of {source.signed_size} entries, found one beyond it")
         if tile.level >= 0:
             return _Page(source.any_tile(tile), _BYTES, _FOREVER)
@@ -148,6 +143,13 @@ class Shelf:
         if len(rows) != tile.width:
             raise IncompleteError(f"expected {tile.width} entries from {first}, found {len(rows)}")
         return _Page(encode_bundle([bytes(r.entry) for r in rows]), _BYTES, _FOREVER, first, first + tile.width - 1)
+
+
+def _signed(source: DatabaseSource, size: int) -> bool:
+    """Return whether so many entries are signed; another worker may have shown a newer head than this one knows."""
+    if size > source.signed_size:
+        source.refresh()
+    return size <= source.signed_size
 
 
 def _there(found: bytes | None, what: str) -> bytes:
