@@ -24,6 +24,7 @@ from phigate.exchange import UNSAID, Exchange, Outbound, Reply, Said, Sent
 from phigate.policy.bundle import App, Bundle
 from phigate.policy.decide import decide
 from phigate.policy.decision import Candidate, Decision, DestinationKind, Facts, Hold, Mode
+from phigate.policy.room import with_room
 from phigate.ports import Analyzer, External, HeldParts, Ledger, Metrics, OnPrem, UpstreamReply
 from phigate.returning import Returning
 from phigate.vouching import Vouching
@@ -207,8 +208,9 @@ class Gateway:
         """
         if exchange.tried:
             exchange.decision = decide(exchange.bundle, replace(exchange.facts, now=self._now()))
-        for candidate in exchange.decision.candidates:
-            destination = exchange.bundle.destinations[candidate.destination]
+        places = exchange.bundle.destinations
+        for candidate in with_room(exchange.decision.candidates, places, exchange.request.tokens):
+            destination = places[candidate.destination]
             if candidate.kind is DestinationKind.EXTERNAL:
                 usable = not exchange.kept_home and self._ports.external.healthy(destination)
             else:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from phigate.wire.parts import Attachments
+import json
+
+import pytest
+
+from phigate.wire import chat
+from phigate.wire.parts import Attachments, Limits
 from phigate.wire.request import ChatRequest, Nested, Origin, Site, Stray
 from phigate.wire.strict import JSON
 
@@ -21,3 +26,20 @@ def test_requests_are_equal_by_what_they_say_and_not_by_what_they_were_read_from
     one, other = (ChatRequest((), "m", False, 1, frozenset(), Attachments.NONE, Origin({}, (), ())) for _ in range(2))
     assert one == other
     assert hash(one) == hash(other)
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens"),
+    [
+        ({}, 100),
+        ({"max_tokens": 50}, 150),
+        ({"max_tokens": 50, "max_completion_tokens": 70}, 170),
+        ({"max_tokens": 50, "max_completion_tokens": None}, 150),
+        ({"max_tokens": 10**12}, 100),
+        ({"max_tokens": -5}, 100),
+    ],
+)
+def test_a_request_says_about_how_much_context_it_needs(fields: dict[str, object], tokens: int) -> None:
+    said = {"model": "m", "messages": [{"role": "user", "content": "é" * 300}], **fields}
+    body = json.dumps(said).encode()
+    assert abs(chat.parse(body, limits=Limits()).tokens - tokens) <= 1
