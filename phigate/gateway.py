@@ -7,6 +7,7 @@ in a refusal or on-prem; none ends in a looser route.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -288,9 +289,9 @@ class Gateway:
         return datetime.fromtimestamp(max(self._ports.now(), self._ports.ledger.last_at()), UTC)
 
     def _count(self, analysis: Analysis, inherited: frozenset[Hold]) -> None:
-        for part in analysis.parts:
-            for finding in part.findings:
-                self._ports.metrics.count("findings", entity_type=finding.entity_type)
+        by_type = Counter(finding.entity_type for part in analysis.parts for finding in part.findings)
+        for entity_type, number in by_type.items():
+            self._ports.metrics.count("findings", number, entity_type=entity_type)
         for why in analysis.unread:
             self._ports.metrics.count("incomplete", why=why)
         for hold in inherited:

@@ -18,12 +18,16 @@ def found(analysis: Analysis, parts: Sequence[Part], *, today: date | None = Non
     Raises `ValueError` when the analysis does not belong to these parts.
     """
     groups: dict[tuple[EntityType, str, frozenset[Operator]], list[float]] = {}
+    seen: dict[tuple[EntityType, str], frozenset[Operator]] = {}  # a conversation names the same day many times
     for part, result in zip(parts, analysis.parts, strict=True):
         if not result.findings:
             continue
         text = part.text.reveal()
         for finding in result.findings:
-            same = unchanged_by(finding.entity_type, text[finding.start : finding.end], today=today)
+            value = (finding.entity_type, text[finding.start : finding.end])
+            same = seen.get(value)
+            if same is None:
+                same = seen[value] = unchanged_by(*value, today=today)
             groups.setdefault((finding.entity_type, result.lang, same), []).append(finding.score)
     return tuple(
         Found(kind, lang, tuple(scores), same)
