@@ -37,6 +37,7 @@ _TOP: Final = (
     "limits",
 )
 _KEY_BYTES: Final = 32
+_DEEPEST: Final = 128  # levels of JSON: all that reads a body works at twice that before the stack ends
 _EXAMPLE: Final = "run `phigate init FOLDER` for a complete example"
 
 
@@ -128,7 +129,7 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
         audience=top.name("audience", ledger.name("origin") if ledger else ""),
         witnesses=read_witnesses(ledger, base) if ledger else WitnessRules(),
         body_bytes=limits.whole("body_bytes", 16 << 20, low=1024, high=1 << 30) if limits else 16 << 20,
-        depth=limits.whole("depth", 64, low=8, high=256) if limits else 64,
+        depth=limits.whole("depth", 64, low=8, high=_DEEPEST) if limits else 64,
         parts=limits.whole("parts", 20_000, low=16, high=1_000_000) if limits else 20_000,
         capacity=limits.whole("capacity", 256, low=1, high=65_536) if limits else 256,
         secrets=secrets,
@@ -140,10 +141,25 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
 def _database(ledger: Fields, base: Path) -> str:
     url = ledger.text("database")
     if url.startswith("sqlite:///"):
-        return f"sqlite:///{base / url.removeprefix('sqlite:///')}"
+        name = url.removeprefix("sqlite:///")
+        if problem := _no_database_file(name, base):
+            ledger.complain("database", problem)
+        return f"sqlite:///{base / name}"
     if url and not url.startswith("postgresql"):
         ledger.complain("database", "expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
     return url
+
+
+def _no_database_file(name: str, base: Path) -> str | None:
+    """Return why no ledger can be kept there. In a folder that is not there, a new ledger would begin unseen."""
+    if not name or ":memory:" in name or "?" in name or name.startswith("file:"):
+        return "expected a file on disk, found none; a ledger in memory forgets; write sqlite:///ledger.db"
+    path = base / name
+    if path.is_dir():
+        return f"expected a file, found the folder {path}; name a file in it, such as sqlite:///{name.rstrip('/')}/ledger.db"
+    if not path.parent.is_dir():
+        return f"no folder {path.parent} for the ledger; make it, or write the path of the ledger that there is"
+    return None
 
 
 def _policy_keys(top: Fields) -> tuple[TrustedKey, ...]:
