@@ -28,6 +28,7 @@ from phigate.analyzers.second import LANGUAGE as SECOND_LANGUAGE
 from phigate.analyzers.second import presidio_patterns
 from phigate.analyzers.shadow import fold, has_lone_surrogate, view_of
 from phigate.analyzers.shapes import hints_of
+from phigate.analyzers.spelled import find_spelled
 from phigate.finding import EntityType, Finding
 
 # Presidio's patterns score bare shapes from 0.01 on; below this they would redact every run of digits.
@@ -199,7 +200,7 @@ class Examiner:
             steps += [lambda: pipeline.find_patterns(view), lambda: pipeline.find_names(view)]
         else:
             steps.append(lambda: self._by_engine(view))
-        steps += [lambda: find_encoded(view), lambda: find_escaped(view)]
+        steps += [lambda: find_encoded(view), lambda: find_escaped(view), lambda: find_spelled(view)]
         if recall:
             steps.append(lambda: _by_presidio(view))
         return steps

@@ -79,10 +79,25 @@ def find_labels(view: View) -> list[Label]:
     return found
 
 
+_WORDS: Final = frozenset(
+    word for first, entries in _TABLE.items() for rest, _, _ in entries for word in (first, *rest)
+)
+
+
+def _words_of_key(key: str) -> tuple[str, ...]:
+    spaced = "".join(f" {c}" if c.isupper() and n and key[n - 1].islower() else c for n, c in enumerate(key))
+    return phrase_words(spaced)
+
+
+def only_labels(key: str) -> bool:
+    """Return whether the name of a field is made of label words alone, and so names nobody."""
+    words = _words_of_key(key)
+    return bool(words) and _WORDS.issuperset(words) and not any(c.isdigit() for c in key)
+
+
 def kinds_of_key(key: str) -> frozenset[str]:
     """Return the kinds that the name of a field, column or path step announces: ``patientName``, ``nome_mae``."""
-    spaced = "".join(f" {c}" if c.isupper() and n and key[n - 1].islower() else c for n, c in enumerate(key))
-    words = phrase_words(spaced)
+    words = _words_of_key(key)
     for size in range(len(words), 0, -1):  # the end of a compound name says what it is: home_phone_number
         for at in range(len(words) - size, -1, -1):
             for rest, kinds, _weak in _TABLE.get(words[at], ()):

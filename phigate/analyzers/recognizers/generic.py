@@ -25,7 +25,9 @@ _AT_WORD: Final = re.compile(
     r" (?:at|arroba|chiocciola|arobase) [a-z0-9-]{2,63}(?:(?: (?:dot|ponto|punto|punkt) [a-z0-9-]{2,63}){1,4}|\.(?:com|org|net|edu|gov|br|pt|es|fr|de|it|nl|uk)(?![a-z0-9]))"
     r"|[ ]?[\[({<][ ]?(?:at|arroba|chiocciola|arobase)[ ]?[\])}>][ ]?[a-z0-9-]{1,63}(?:(?:\.|[ ]?[\[({<][ ]?(?:dot|ponto|punto|point|punkt)[ ]?[\])}>][ ]?)[a-z0-9-]{1,63}){1,5}"
 )
-_NAME_BEFORE: Final = re.compile(r"[a-z0-9_.+-]{1,64}\Z")
+_NAME_BEFORE: Final = re.compile(
+    r"(?:(?<![a-z0-9])[a-z0-9_.+-]{1,30} (?:dot|ponto|punto|point|punkt|underscore|underline) ){0,3}(?<![a-z0-9_.+-])[a-z0-9_.+-]{1,64}\Z"
+)
 _URL: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{1,20}+://|www\.)[^\s<>\"'`{}|\\^\[\]]{2,2048}+", re.IGNORECASE)
 _BARE_DOMAIN: Final = re.compile(
     r"(?<![\w@.-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,5}"

@@ -69,6 +69,7 @@ _CODED: Final = re.compile(
     r"[A-Z]{1,5}[-_/]?\d{5,12}|[A-Z]{1,4}-\d{2,}-\d{2,}[\w-]*|\d{2,4}-\d{2,4}-\d{3,}|\d{3,}-\d{4,}[\d-]*|\d{4,}/\d{4,}[\d/-]*",
     re.IGNORECASE,
 )
+_INSIDE: Final = re.compile(r"(?<![\d.])\d{7,}(?![\d.])(?<!\A\d{7})")
 _TRIAL: Final = re.compile(
     r"(?:NCT|ISRCTN|ACTRN|CHICTR|UMIN|EUCTR|PMC|PMID|CTRI|IRCT|DRKS|RS|NM_|NP_|ENS|GSE|CRD)[-_]?\d", re.IGNORECASE
 )
@@ -246,4 +247,5 @@ def _bare(raw: str, compact: str, digits: int) -> float:
         return 0.45
     if _CODED.fullmatch(raw) and digits >= 5:
         return 0.5 if digits >= 6 else 0.4
-    return 0.0
+    # "patient_48210377", "48210377-log": the number of somebody inside the name of a file, a key or a variable.
+    return 0.5 if _INSIDE.search(raw) and not _TRIAL.match(raw) else 0.0
