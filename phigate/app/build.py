@@ -34,13 +34,15 @@ from phigate.policy.decision import DestinationKind
 from phigate.ports import Ledger
 from phigate.signing import read_secret, write_secret
 from phigate.store.app_keys import StoredAppKeys
+from phigate.store.appending import LedgerDoor
 from phigate.store.bundles import ARCHIVE, BundleArchive, FolderBundles
 from phigate.store.held import StoredHeldParts
-from phigate.store.ledger import StoreLedger
 from phigate.store.ledger_socket import LedgerClient
 from phigate.store.mac_keys import DayKeys
-from phigate.store.open import new_id, open_ledger, software
+from phigate.store.open import new_id, software
+from phigate.store.places import following_newest
 from phigate.store.replays import StoredReplays
+from phigate.store.rolling import RollingLedger
 from phigate.store.shadow_folder import ShadowFolder
 from phigate.upstreams.external import ExternalModels, offered
 from phigate.upstreams.onprem import OnPremServers
@@ -69,9 +71,9 @@ class RunningLedger(Ledger, Protocol):
         ...
 
 
-def ledger_of(settings: Settings) -> StoreLedger:
+def ledger_of(settings: Settings) -> RollingLedger:
     """Return the ledger that this process appends to, not started yet."""
-    return open_ledger(
+    return RollingLedger(
         settings.database, keys_folder=settings.keys, origin=settings.origin, witnesses=settings.witnesses
     )
 
@@ -89,7 +91,8 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles, policy=parts.policy_state)
     readiness.alarms["ledger"] = ledger.alarm
     metrics.gauges_from(ledger.gauges)
-    auditors = LedgerRoutes(parts.app_keys, Shelf(settings.database, lambda: settings.origin), AccessBook(ledger))
+    shelf = Shelf(settings.database, following_newest(settings.database, settings.origin))
+    auditors = LedgerRoutes(parts.app_keys, shelf, AccessBook(ledger))
     doors = Doors(
         gateway=gateway,
         bundles=bundles,
@@ -132,6 +135,7 @@ class _Parts:
     def __init__(self, settings: Settings, *, dev: bool, ledger_socket: Path | None) -> None:
         values: Mapping[str, str] = {name: secret.value for name, secret in settings.secrets.items()}
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.state = settings.state
         self.bundles = bundles = FolderBundles(settings.policies, dev=dev, trust=settings.policy_keys)
         self.metrics = metrics = PrometheusMetrics()
         self.ledger: RunningLedger = LedgerClient(ledger_socket) if ledger_socket else ledger_of(settings)
@@ -164,6 +168,8 @@ class _Parts:
     def running(self) -> list[Any]:
         """Return what has a start and an end, in the order of starting."""
         parts = [self.ledger, self.analyzer, self.onprem, self.external, self.tally, self.activation]
+        if isinstance(self.ledger, RollingLedger):
+            parts.insert(1, LedgerDoor(self.ledger, self.state))
         return parts if self.shadowing is None else [*parts, self.shadowing]
 
     def policy_state(self) -> dict[str, Any]:

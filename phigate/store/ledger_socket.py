@@ -228,11 +228,15 @@ class LedgerClient:
 
     async def append(self, draft: Draft) -> Receipt:
         """Append; see `Ledger.append`."""
+        return await self.append_as(draft, eid=self._new_eid())
+
+    async def append_as(self, draft: Draft, *, eid: str) -> Receipt:
+        """Append under an id that the caller chose, so that it may ask again."""
         check(draft)
         self._number = number = self._number + 1
         frame = {
             "n": number,
-            "eid": self._new_eid(),
+            "eid": eid,
             "kind": draft.kind.value,
             "fields": dict(draft.fields),
             "rid": draft.rid,

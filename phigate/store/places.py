@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,6 +123,20 @@ def newest_origin(url: str, configured: str) -> str:
     except (IncompleteError, SettingsError):
         return configured
     return found[-1].origin if found else configured
+
+
+def following_newest(
+    url: str, configured: str, *, every_s: float = 2.0, mono: Callable[[], float] = time.monotonic
+) -> Callable[[], str]:
+    """Return a `newest_origin` that looks again after ``every_s`` seconds at the earliest."""
+    known: list[tuple[float, str]] = [(float("-inf"), configured)]
+
+    def newest() -> str:
+        if mono() - known[0][0] >= every_s:
+            known[0] = (mono(), newest_origin(url, configured))
+        return known[0][1]
+
+    return newest
 
 
 def _any(path: Path) -> bool:

@@ -24,7 +24,7 @@ from phigate.store.ledger import StoreLedger
 from phigate.store.open import new_id, open_ledger
 from phigate.store.places import Segment, half_of, half_year, ledger_name, next_origin, place_of, segments
 from phigate.store.source import DatabaseSource
-from phigate.store.writer import SEGMENT_CLOSED, SegmentClosedError, Writer
+from phigate.store.writer import SEGMENT_CLOSED, Writer
 from phigate.tlog.errors import TlogError
 from phigate.tlog.keyring import Role
 from phigate.tlog.record import parse_entry
@@ -114,8 +114,9 @@ class RollingLedger:
 
     async def start(self) -> None:
         """Open the newest segment, or the one that follows it where it was closed. Raises as `StoreLedger.start`."""
-        origin, before = await asyncio.to_thread(self._where)
-        await self._begin(origin, before)
+        while self._current is None:
+            origin, before = await asyncio.to_thread(self._where)
+            await self._begin(origin, before)
         await self.look()
         self._watch = asyncio.create_task(self._look_often(), name="segments")
 
@@ -225,13 +226,17 @@ class RollingLedger:
             origin = old.writer.sealer.origin
             while self._current is old:
                 origin, before = await asyncio.to_thread(self._successor, origin)
-                with contextlib.suppress(SegmentClosedError):  # closed since: its successor is the one
-                    await self._begin(origin, before)
+                await self._begin(origin, before)
             await old.close()
 
     async def _begin(self, origin: str, before: Segment | None) -> None:
         opened = await asyncio.to_thread(self._make, origin, before)
-        await opened.start()
+        try:
+            await opened.start()
+        except LedgerStateError as error:
+            if error is opened.writer.closed:  # closed since we looked: its successor is the one
+                return
+            raise
         self.last_at()
         self._current = opened
 

@@ -28,10 +28,6 @@ Done = list[tuple[Item, Result]]
 RETRY_S: Final = 0.05
 
 
-class SegmentClosedError(LedgerStateError):
-    """The log was closed: its entries are safe, and the next one goes to the next segment."""
-
-
 class Writer:
     """Appends for one boot of one replica. ``broken`` is set once the log does not continue what this replica saw."""
 
@@ -48,7 +44,7 @@ class Writer:
         self.new_eid = new_eid
         self.head: Head | None = None  # as of the last transaction of this replica
         self.broken: LedgerStateError | None = None
-        self.closed: SegmentClosedError | None = None  # once the log takes no more entries
+        self.closed: LedgerStateError | None = None  # once the log was closed: the next entry goes to another
         self._frontier = Frontier()
         self._connected = False
         self._suspect = True  # the tail must be checked before the next append
@@ -70,14 +66,13 @@ class Writer:
                 left = self._attempt(left, done)
             except StorageError as error:
                 left = self._after(error, left, done)
-            except SegmentClosedError as error:
-                self.storage.rollback()
-                self.closed = error
-                settled = {item.eid for item, _ in done}
-                done += [(item, _refused(str(error), code=SEGMENT_CLOSED)) for item in left if item.eid not in settled]
-                left = []
             except LedgerStateError as error:
                 self.storage.rollback()
+                if error is self.closed:
+                    settled = {item.eid for item, _ in done}
+                    late = [item for item in left if item.eid not in settled]
+                    done += [(item, _refused(str(error), code=SEGMENT_CLOSED)) for item in late]
+                    break
                 self.broken = error
                 done += [(item, _refused(f"the ledger cannot be continued: {error}")) for item in left]
                 left = []
@@ -239,7 +234,7 @@ class Writer:
     def _begin(self, *, settling: bool = False) -> Head:
         """Lock the head and check that it continues what this replica saw last.
 
-        Raises `SegmentClosedError` for a closed log, unless only to settle what was sent before it was closed.
+        Raises `closed` for a closed log, unless only to settle what was sent before it was closed.
         """
         origin, known = self.sealer.origin, self.head
         head = self.storage.begin(origin)
@@ -252,9 +247,10 @@ class Writer:
                 self._check_continues(known, head)
             self._frontier = frontier_of(head)
         if head.closed and not settling:
-            raise SegmentClosedError(
+            self.closed = LedgerStateError(
                 f"expected an open log, found {origin} closed: start with the next segment's origin"
             )
+            raise self.closed
         self.head = head
         return head
 
