@@ -101,6 +101,7 @@ def _postgres(url: str) -> Iterator[Finding]:
                 )
             ).scalar_one()
             yield Finding(BAD if silent else GOOD, f"{silent} triggers of the ledger are not ENABLE ALWAYS")
+            yield from _role(connection)
             server = connection.execute(sa.text("SELECT EXTRACT(EPOCH FROM clock_timestamp())")).scalar_one()
             skew = abs(float(server) - time.time())
             yield Finding(GOOD if skew < 1 else WARN, f"the database's clock differs by {skew:.1f} s")
@@ -108,6 +109,22 @@ def _postgres(url: str) -> Iterator[Finding]:
         yield Finding(BAD, f"the database cannot be asked: {type(error).__name__}")
     finally:
         engine.dispose()
+
+
+def _role(connection: sa.Connection) -> Iterator[Finding]:
+    """Say whether who connects could undo what keeps rows as they are."""
+    mighty = connection.execute(
+        sa.text(
+            "SELECT rolsuper OR EXISTS (SELECT 1 FROM pg_class WHERE relname LIKE 'ledger_%'"
+            " AND pg_has_role(relowner, 'USAGE')) FROM pg_roles WHERE rolname = current_user"
+        )
+    ).scalar_one()
+    if mighty:
+        yield Finding(
+            WARN, "the gateway's role could switch the triggers off: divide the rights with phigate ledger roles"
+        )
+    else:
+        yield Finding(GOOD, "the gateway's role can add and nothing else")
 
 
 def _keys(folder: Path, source: DatabaseSource) -> Iterator[Finding]:
