@@ -115,15 +115,19 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _open_file(place: str, name: str) -> Signer:
-    path = Path(place)
+def read_private(path: Path) -> Ed25519PrivateKey:
+    """Return the Ed25519 key in a file of mode 0600. Raises `SettingsError` when it is none."""
     try:
         private = serialization.load_pem_private_key(read_secret(path), password=None)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"expected an unencrypted Ed25519 key in PEM in {path}") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise SettingsError(f"expected an Ed25519 key in {path}, found another algorithm")
-    return in_memory(name, private)
+    return private
+
+
+def _open_file(place: str, name: str) -> Signer:
+    return in_memory(name, read_private(Path(place)))
 
 
 OPENERS: Final[dict[str, Callable[[str, str], Signer]]] = {"file": _open_file}

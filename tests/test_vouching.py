@@ -210,6 +210,21 @@ async def test_where_home_is_down_one_door_opens_one_step(child: Script) -> None
     assert child.metrics.counts["break_glass", (("result", "granted"),)] == 1
 
 
+async def test_a_clock_that_runs_ahead_within_bounds_delays_no_emergency(child: Script) -> None:
+    child.onprem.up = False
+    reply = await child.say(NOTE, emergency(iat=int(NOW.timestamp()) + 50))
+    assert reply.headers["x-phigate-mode"] == "send_scrubbed"
+    assert child.entry(Kind.BREAK_GLASS).fields["until"] == "2026-12-20T00:30:00.000000Z"
+
+
+async def test_the_call_after_a_first_attempt_that_found_nobody_is_heard(child: Script) -> None:
+    child.onprem.up = False
+    with pytest.raises(UnavailableError):
+        await child.say(NOTE)
+    reply = await child.say(NOTE, emergency())
+    assert reply.headers["x-phigate-mode"] == "send_scrubbed"
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -23,6 +23,7 @@ from phigate.app.refusals import RefusalTally
 from phigate.app.routes import Doors, Guard, Routes
 from phigate.app.settings import Settings
 from phigate.app.shadowing import Shadowing
+from phigate.audit.pseudonyms import FILE as PSEUDONYMS_FILE
 from phigate.audit.pseudonyms import Pseudonyms
 from phigate.errors import PhigateError, SettingsError
 from phigate.gateway import Gateway, Ports
@@ -50,7 +51,6 @@ from phigate.vouching import Vouching
 from phigate.wire.parts import Limits
 
 _PRINT_KEY: Final = "fingerprint.key"
-PSEUDONYMS: Final = "pseudonyms.key"  # root of the tags of patients and staff; beside the ledger's keys
 
 
 class RunningLedger(Ledger, Protocol):
@@ -147,7 +147,7 @@ class _Parts:
         self.held = StoredHeldParts(settings.state / "held.db")
         self.app_keys = StoredAppKeys(settings.state / "app_keys.db")
         self.print_key = _kept_key(settings.keys / _PRINT_KEY)
-        self.pseudonyms = Pseudonyms(_kept_key(settings.keys / PSEUDONYMS))
+        self.pseudonyms = Pseudonyms(_kept_key(settings.keys / PSEUDONYMS_FILE))
         self.replays = StoredReplays(settings.state / "contexts.db", key=self.print_key)
         self.vouching = Vouching(
             replays=self.replays,

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from typing import Final, final
 
+FILE: Final = "pseudonyms.key"  # in the folder of the ledger's keys
 KEY_BYTES: Final = 32
 _LETTERS: Final = str.maketrans("0123456789abcdef", "abcdefghijklmnop")  # no digits: an id has no long number in it
 

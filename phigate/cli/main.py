@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cost": ("phigate.cli.cost", "cost", "say what models used and cost, in the house and outside"),
     "demo": ("phigate.cli.demo", "demo", "show the whole road on this machine, with stand-ins for the models"),
     "detect": ("phigate.cli.detect", "detect", "find PHI in texts, show it, score the detector on annotated notes"),
+    "glass": ("phigate.cli.glass", "glass", "list the calls for break-glass, and review them"),
     "init": ("phigate.cli.init", "init", "write a site's own settings and policies into a folder"),
     "keys": ("phigate.cli.keys", "keys", "make, list and revoke the keys of apps"),
     "ledger": ("phigate.cli.ledger", "ledger", "read the audit ledger, check it, hand out evidence"),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from phigate.cli.policy import CONFIG, FOLDER, JSON, TRUST, failing, write_json
-from phigate.errors import SettingsError
 from phigate.policy.words import ROLES
 
 if TYPE_CHECKING:
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
 @click.option("--role", type=click.Choice(ROLES), required=True, help="The role that its owner signs in.")
 def keygen(file: Path, role: str) -> None:
     """Make a signing key in FILE (mode 0600, never overwritten) and print the line for phigate.yaml."""
-    from phigate.signing import create_key_file
+    from phigate.signing import create_key_file, read_private
 
     with failing():
         create_key_file(file)
-        public = _public(_private(file))
+        public = _public(read_private(file))
     click.echo("add this to policy_keys in phigate.yaml on the gateway:")
     click.echo(f'  - {{role: {role}, key: "{public}"}}')
 
@@ -46,6 +45,7 @@ def sign(folder: Path, *, role: str | None, key: Path | None, effective: str | N
     Read `phigate policy check` and `phigate policy diff` first: you answer for what you sign.
     """
     from phigate.policy import lock as locks
+    from phigate.signing import read_private
     from phigate.store.bundles import load_folder, write_lock_file
 
     if dev == (role is not None or key is not None) or (not dev and (role is None or key is None)):
@@ -54,7 +54,7 @@ def sign(folder: Path, *, role: str | None, key: Path | None, effective: str | N
         _must_read(folder)
         lock = _lock_of(folder, effective)
         before = len(lock.signatures)
-        signer = locks.development_key() if dev else _private(_given(key))
+        signer = locks.development_key() if dev else read_private(_given(key))
         signed_as = locks.DEVELOPMENT if dev else str(role)
         if not dev:
             lock = locks.without(lock, locks.DEVELOPMENT)
@@ -94,21 +94,6 @@ def _lock_of(folder: Path, effective: str | None) -> Lock:
     date = effective or (old.effective if old is not None else datetime.now(UTC).date().isoformat())
     fresh = make_lock(files, effective=date)
     return old if old is not None and old.body() == fresh.body() else fresh
-
-
-def _private(path: Path) -> Ed25519PrivateKey:
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from phigate.signing import read_secret
-
-    try:
-        key = serialization.load_pem_private_key(read_secret(path), password=None)
-    except (ValueError, TypeError) as error:
-        raise SettingsError(f"expected an unencrypted Ed25519 key in PEM in {path}") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise SettingsError(f"expected an Ed25519 key in {path}, found another algorithm")
-    return key
 
 
 def _public(key: Ed25519PrivateKey) -> str:

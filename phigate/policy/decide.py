@@ -68,7 +68,7 @@ def settle(plan: Plan, epoch: Epoch, facts: Facts, question: Question, broken: f
     reasons: list[Reason] = []
     spoken: list[CompiledRule] = []
     holds = set(facts.inherited)
-    allowed, raw, blocked, floored = -1, -1, False, question.unseen or bool(holds)
+    allowed, raw, blocked, floored = -1, -1, False, question.unseen or _floors(holds)
     for compiled in epoch.regimes:
         verdict = weigh(compiled, question, broken)
         closed, shut = _tell(compiled, verdict, reasons, spoken, holds)
@@ -85,7 +85,8 @@ def settle(plan: Plan, epoch: Epoch, facts: Facts, question: Question, broken: f
         raw, allowed = 0, allowed if mode == "send_scrubbed" else 0
     for reason in _closures(plan.bundle, facts):
         reasons.append(reason)
-        allowed, raw, floored = 0, 0, True
+        allowed, raw = 0, 0
+    floored = floored or bool(plan.bundle.onprem_only)
     reasons.extend(epoch.override_reasons)
     return Settled(allowed, raw, blocked, floored or blocked, reasons, spoken, holds)
 
@@ -167,11 +168,16 @@ def _tell(
     return closed, shut
 
 
+def _floors(holds: set[Hold]) -> bool:
+    """Return whether an earlier limit that this request inherits is one that no emergency opens."""
+    return not holds <= {Hold.TAG}
+
+
 def _hold(limit: CompiledRule, holds: set[Hold]) -> None:
     if limit.attachments:
         holds.add(Hold.ATTACHMENT)
     if limit.tags:
-        holds.add(Hold.TAG)
+        holds.add(Hold.TAG_FLOOR if limit.rule.floor or limit.rule.mode == "block" else Hold.TAG)
     if limit.detection:
         holds.add(Hold.INCOMPLETE)
 

@@ -60,7 +60,8 @@ class Hold(StrEnum):
     """Why an exchange was held back; a later one that contains it inherits the reason (decisions 12)."""
 
     ATTACHMENT = "attachment"
-    TAG = "tag"
+    TAG = "tag"  # by a limit that an emergency may open
+    TAG_FLOOR = "tag_floor"  # by one that nothing opens
     INCOMPLETE = "incomplete"
     RESIDUAL = "residual"
 

@@ -75,6 +75,7 @@ def test_what_was_not_read_stays(why: str, shipped: Bundle) -> None:
 
 def test_a_tag_holds_and_block_shuts_all(shipped: Bundle) -> None:
     assert decide(shipped, facts(T.PERSON, app="pediatrics")).holds == {Hold.TAG}
+    assert decide(shipped, facts(tags=frozenset({"part2"}))).holds == {Hold.TAG_FLOOR}
     refused = decide(shipped, facts(tags=frozenset({"ai_refused"})))
     assert (refused.mode, refused.candidates, set(refused.forms.values())) == (Mode.BLOCK, (), {Form.NO})
 
@@ -300,6 +301,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "unread": {"complete": False},
     "attachment": {"attachments": Attachments.UNCLEANED},
     "inherited": {"inherited": frozenset({Hold.RESIDUAL})},
+    "inherited floor": {"inherited": frozenset({Hold.TAG, Hold.TAG_FLOOR})},
     "purpose": {"purpose": "gossip"},
     "too late": {"glass": replace(CALL, at=NOW - timedelta(minutes=30))},
     "too early": {"glass": replace(CALL, at=NOW + timedelta(minutes=1))},
@@ -314,6 +316,19 @@ def test_break_glass_never_crosses(why: str, shipped: Bundle) -> None:
     without = decide(shipped, replace(facts(T.PERSON), **{k: v for k, v in REFUSED[why].items() if k != "glass"}))
     assert (mode, form) == (without.mode, without.forms["eu-cloud"])
     assert "break_glass_refused" in flags
+
+
+def test_break_glass_opens_what_an_earlier_turn_was_held_for_if_it_would_open_it_now(shipped: Bundle) -> None:
+    # The call comes after the first attempt was kept at home and found nobody there.
+    asked = facts(T.PERSON, app="pediatrics", inherited=frozenset({Hold.TAG}), glass=CALL)
+    decision = decide(shipped, asked)
+    assert (decision.forms["eu-cloud"], decision.flags) == (Form.SCRUBBED, ("break_glass",))
+    assert decide(shipped, replace(asked, glass=None)).forms["eu-cloud"] is Form.NO
+
+
+def test_a_stale_bundle_lets_no_emergency_out(shipped: Bundle) -> None:
+    stale = replace(shipped, onprem_only="stale")
+    assert glassed(stale, T.PERSON) == (Mode.KEEP_ONPREM, Form.NO, ("break_glass_refused",))
 
 
 def test_break_glass_needs_papers_and_terms(shipped_files: dict[str, bytes], shipped: Bundle) -> None:
