@@ -49,7 +49,7 @@ for name in ${ONPREM_MODELS:-gemma3 llama3}; do
   "$ENVIRONMENT/bin/python" -m vllm.entrypoints.openai.api_server \
     --model "$WORK/$name" --served-model-name "tiny-$name" medgemma-27b-it --host 127.0.0.1 --port "$port" \
     --max-model-len 2048 --max-num-seqs 8 --enforce-eager --dtype bfloat16 \
-    --enable-auto-tool-choice --tool-call-parser "$parser" --allowed-media-domains none.invalid >"$WORK/$name.log" 2>&1 &
+    --structured-outputs-config '{"disable_any_whitespace": true, "backend": "xgrammar"}' --enable-auto-tool-choice --tool-call-parser "$parser" --allowed-media-domains none.invalid >"$WORK/$name.log" 2>&1 &
   SERVER=$!
   for _ in $(seq 1 240); do
     if "$OURS" -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:$port/health', timeout=2)" 2>/dev/null; then break; fi
