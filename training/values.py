@@ -20,6 +20,14 @@ _PHONES: Final = {
     "": ["+34 ### ### ###", "+49 ### ######", "+33 # ## ## ## ##", "+39 ### #######", "0## #######", "0###/######",
          "06-########", "6## ### ###", "0# ## ## ## ##"],
 }  # fmt: skip
+_BRAND_STARTS: Final = (
+    *("Nov", "Ver", "Alt", "Lum", "Tran", "Cor", "Med", "Sol", "Zen", "Pax"),
+    *("Aqu", "Bel", "Qual", "Kar", "Fen", "Ost", "Ryl", "Dom", "Vint", "Glob"),
+)
+_BRAND_ENDS: Final = (
+    *("axis", "exo", "ara", "ium", "ento", "iva", "oria", "ix", "elle"),
+    *("amax", "ovia", "esco", "unit", "ena", "olux", "atec", "onda"),
+)
 _AND: Final = {"en": "-", "pt": " e ", "es": " y ", "fr": "-"}
 
 
@@ -101,12 +109,9 @@ class Values:
         return self.rng.choice(lists()["countries"][lang])
 
     def _district(self, lang: str) -> str:
-        rng = self.rng
-        if lang == "pt" and rng.random() < 0.7:
-            return rng.choice(["Vila ", "Jardim ", "Parque ", "Bairro ", "Setor "]) + rng.choice(
-                [self.people.draw("pt").given[0], rng.choice(lists()["houses"]["pt"])]
-            )
-        return self._city(lang)
+        if self.rng.random() < 0.3:
+            return self._city(lang)
+        return self._named(lists()["districts"][lang], lang)
 
     def _street(self, lang: str) -> str:
         rng = self.rng
@@ -142,17 +147,29 @@ class Values:
         return f"{street}, {city}, {self._state(lang)} {code}" if lang == "en" else f"{street}, {code} {city}"
 
     def _named(self, templates: list[str], lang: str) -> str:
-        rng = self.rng
-        person = self.people.draw(lang)
-        houses = lists()["houses"][lang]
-        house = rng.choice(houses) if rng.random() < 0.6 else self.people.draw(lang).last.split()[-1]
+        rng, values = self.rng, lists()
+        person, other = self.people.draw(lang), self.people.draw(lang)
+        houses = values["houses"][lang]
+        house = rng.choice(houses) if rng.random() < 0.6 else other.last.split()[-1]
         return rng.choice(templates).format(
-            c=self._city(lang),
-            s=rng.choice(lists()["saints"][lang]),
-            x=house,
-            l=person.last,
-            p=f"{person.given[0]} {person.last}",
-        )
+            c=self._city(lang), s=rng.choice(values["saints"][lang]), x=house, l=person.last, l2=other.last.split()[-1],
+            p=f"{person.given[0]} {person.last}", g=person.given[0], a=self._acronym(), b=self._brand(),
+            d=rng.choice(values["fields"][lang]), w=rng.choice(values["workers"][lang]), k=rng.randint(2, 900),
+            x2=other.last.split()[-1].capitalize(),
+        )  # fmt: skip
+
+    def _acronym(self) -> str:
+        """Return invented initials of a body: three to five capitals, now and then with a vowel inside."""
+        rng = self.rng
+        letters = [rng.choice("BCDFGHILMNPRSTU") for _ in range(rng.choice([3, 3, 4, 4, 5]))]
+        letters[1] = rng.choice("AEIOU") if rng.random() < 0.4 else letters[1]
+        return "".join(letters)
+
+    def _brand(self) -> str:
+        """Return an invented word that sounds like the name of a company."""
+        rng = self.rng
+        word = rng.choice(_BRAND_STARTS) + rng.choice(_BRAND_ENDS)
+        return word.upper() if rng.random() < 0.12 else word
 
     def _hospital(self, lang: str) -> str:
         return self._named(lists()["hospitals"][lang], lang)
