@@ -79,6 +79,9 @@ class SQLiteStorage(SharedStatements):
             self._engine = engine
             self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             upgrade_if_needed(self._connection)
+            # The migration's rollback journal is gone from here on: one that came back after a power cut, since
+            # nobody had synced its removal, would be rolled back over entries that were acknowledged meanwhile.
+            _sync_folder(self.path.parent)
             driver = self._connection.connection.driver_connection
             assert isinstance(driver, sqlite3.Connection)
             driver.set_authorizer(_authorize)
