@@ -25,12 +25,13 @@ from phigate.analyzers.bars import Bars, bars_of
 from phigate.analyzers.cache import FindingCache
 from phigate.analyzers.engine import build_engine, custom_recognizers
 from phigate.analyzers.examine import Budget, Examiner, Text, options_of
+from phigate.analyzers.labels import only_labels
 from phigate.analyzers.shapes.markup import kind_of
 from phigate.errors import SettingsError, UnavailableError
 from phigate.logs import Event
 from phigate.policy.bundle import Bundle
 from phigate.policy.decision import Thresholds
-from phigate.wire.parts import Part, labels
+from phigate.wire.parts import Part, PartKind, labels
 
 BUILD: Final = "phigate-layers@1"
 _WORKERS: Final = 4
@@ -88,7 +89,7 @@ class PresidioAnalyzer:
     async def analyze(self, parts: Sequence[Part], *, bundle: Bundle) -> Analysis:
         """Return findings at or above the lowest threshold of the bundle for every part, in order."""
         bars = self._bars_of(bundle)
-        found = await self._run(parts, bundle, recall=False)
+        found = _unnamed(parts, await self._run(parts, bundle, recall=False))
         knob = bundle.detector.knob
         return Analysis(tuple(bars.apply(part, knob) for part in found), f"{BUILD}+knob-{knob}@1")
 
@@ -97,7 +98,7 @@ class PresidioAnalyzer:
 
         The caller multiplies thresholds by the factor of the regime.
         """
-        found = await self._run(parts, bundle, recall=True)
+        found = _unnamed(parts, await self._run(parts, bundle, recall=True))
         floor = thresholds.floor * 0.5
         kept = tuple(replace(part, findings=tuple(f for f in part.findings if f.score >= floor)) for part in found)
         return Analysis(kept, f"{BUILD}+second@1")
@@ -221,6 +222,16 @@ def _kind(part: Part) -> str:
     """Return what the pointer of a leaf says of its value; free text says nothing."""
     key, above = labels(part.pointer, part.kind)
     return kind_of(key, above, part.text.reveal()[:200]) if key else ""
+
+
+def _unnamed(parts: Sequence[Part], found: Sequence[PartAnalysis]) -> list[PartAnalysis]:
+    """Drop what was found in names of fields that are made of label words: "city" is no place, "MRN" is nobody."""
+    return [
+        replace(result, findings=())
+        if result.findings and part.kind in (PartKind.KEY, PartKind.NAME) and only_labels(part.text.reveal())
+        else result
+        for part, result in zip(parts, found, strict=True)
+    ]
 
 
 def _with_timeout(part: PartAnalysis) -> PartAnalysis:

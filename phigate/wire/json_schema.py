@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from phigate.wire.spec import BOOLEAN, FREE, NUMBER, Leaf, Members, Spec, text, word
+from phigate.wire.spec import BOOLEAN, FREE, NUMBER, Leaf, Members, Spec, name, text, word
 from phigate.wire.strict import JSON
 
 _TYPES = word("string number integer boolean object array null", "a JSON Schema type").string
@@ -36,7 +36,7 @@ def _lenient(spec: Spec) -> Spec:
 # Providers take [A-Za-z0-9_.-] in names of properties, which holds no surrogate.
 _NAMED = _lenient(Spec(object=Members(others=SCHEMA, foreign=False, names=True)))
 _LISTED = _lenient(Spec(array=SCHEMA))
-_NAMES = _lenient(Spec(array=_lenient(text())))
+_NAMES = _lenient(Spec(array=_lenient(name())))
 
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")

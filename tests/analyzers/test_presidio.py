@@ -289,3 +289,21 @@ async def test_equal_texts_are_read_once_and_findings_are_those_of_each_bundle()
     await analyzer.analyze(parts_of("MRN 1234567"), bundle=two)
     assert len(analyzer._cache) == 3
     assert isinstance(first.parts[0].findings[0], Finding)
+
+
+@pytest.mark.parametrize("kind", [PartKind.KEY, PartKind.NAME, PartKind.TEXT])
+async def test_names_of_fields_made_of_label_words_name_nobody(kind: PartKind) -> None:
+    bundle = bundle_of()
+    analyzer = PresidioAnalyzer(bundle)
+    names = ("city", "MRN", "patientCity", "Maria Souza", "mrn_48210377")
+    parts = [Part(n, f"/x/{n}", PHIText(text), kind) for n, text in enumerate(names)]
+    least = Thresholds({}, 0.4)
+    for found in (
+        await analyzer.analyze(parts, bundle=bundle),
+        await analyzer.rescan(parts, bundle=bundle, thresholds=least),
+    ):
+        findings = [result.findings for result in found.parts]
+        assert kind is PartKind.TEXT or findings[:3] == [(), (), ()]
+        assert findings[3]
+        assert findings[4]
+    await analyzer.close()

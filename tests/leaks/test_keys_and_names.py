@@ -102,7 +102,7 @@ async def test_an_identifier_in_a_key_is_renamed_everywhere_and_restored(bundle:
 
 LABELS = listed(
     "mrn MRN ssn SSN cpf CPF cns dob DOB npi patient patient_name patientName PatientName name first_name lastName"
-    " birthDate data_nascimento nome nome_mae mother_name doctor physician provider ward bed unit clinic city"
+    " birthDate data_nascimento nome nome_mae mother_name doctor physician provider ward bed unit clinic hospital city"
     " state zip address phone email ip account Patientenname Geburtsdatum fecha_nacimiento nombre_paciente apellidos"
     " prenom date_naissance medecin getPatient"
 )
