@@ -47,6 +47,9 @@ def create(app: str | None, auditor: str | None, config: Path) -> None:
         database = _database(config)
         key_id, key = create_key(database, name, now=time.time(), kind=kind)
         database.close()
+        note = _unregistered(config, name) if kind == APP else ""
+    if note:
+        click.echo(note, err=True)
     click.echo(f"key {key_id} for {name}, shown this once:", err=True)
     click.echo(key)
 
@@ -94,6 +97,22 @@ def revoke(key_id: str, config: Path) -> None:
         revoke_key(database, key_id, now=time.time())
         database.close()
     click.echo(f"key {key_id} is revoked")
+
+
+def _unregistered(config: Path, app: str) -> str:
+    """Return a warning where the site's policies register no such app: its requests will be refused."""
+    from phigate.app.settings import load
+    from phigate.policy.load import read
+    from phigate.store.bundles import load_folder
+
+    reading = read(load_folder(load(config).policies))
+    bundle = reading.bundle
+    if bundle is None or reading.problems:
+        return "warning: the policies cannot be read, so nobody knows whether they register this app"
+    if app in bundle.apps:
+        return ""
+    known = ", ".join(sorted(bundle.apps))
+    return f"warning: no app {app} is registered under apps: in site.yaml, so its requests are refused; known: {known}"
 
 
 def _database(config: Path) -> StateDatabase:

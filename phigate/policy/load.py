@@ -21,6 +21,7 @@ from phigate.policy.destination_file import read_destinations, read_table
 from phigate.policy.fields import Fields, Source, closest, settle
 from phigate.policy.lock import DEVELOPMENT, TrustedKey
 from phigate.policy.operators import admits
+from phigate.policy.recordable import unrecordable
 from phigate.policy.regime_file import read_regime
 from phigate.policy.site_file import FILE as SITE_FILE
 from phigate.policy.site_file import SiteFile, read_site
@@ -198,7 +199,8 @@ def _with_recognizers(
 
 
 def _across(bundle: Bundle) -> Iterator[PolicyFileError]:
-    """Yield what one file says that another does not know."""
+    """Yield what one file says that another does not know, and names that no entry could hold."""
+    yield from unrecordable(bundle)
     for regime in bundle.regimes.values():
         for rule in regime.rules:
             yield from _rule_words(regime, rule, bundle.site)
