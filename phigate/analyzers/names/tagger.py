@@ -14,7 +14,7 @@ from phigate.analyzers.names.words import Words
 Floats = npt.NDArray[np.float32]
 
 _CACHE_WORDS: Final = 16_384
-_BLOCK: Final = 256  # tokens worked out at once; neighbours within sight are worked out with them
+_BLOCK: Final = 768  # tokens worked out at once; neighbours within sight are worked out with them
 _DILATIONS: Final = (1, 2, 4, 1)
 _SIGHT: Final = sum(_DILATIONS)
 
@@ -88,12 +88,13 @@ class Tagger:
         np.maximum(state, 0.0, out=state)
         pad = max(_DILATIONS)
         padded = np.zeros((size + 2 * pad, hidden), dtype=np.float32)
+        window = np.empty((size, 3 * hidden), dtype=np.float32)
+        change = np.empty((size, hidden), dtype=np.float32)
         for dilation, taps, bias in zip(_DILATIONS, self._taps, self._tap_biases, strict=True):
             padded[pad : pad + size] = state
-            window = np.concatenate(
-                [padded[pad + shift : pad + shift + size] for shift in (-dilation, 0, dilation)], axis=1
-            )
-            change = window @ taps
+            for tap, shift in enumerate((-dilation, 0, dilation)):
+                window[:, tap * hidden : (tap + 1) * hidden] = padded[pad + shift : pad + shift + size]
+            np.dot(window, taps, out=change)
             change += bias
             state += np.maximum(change, 0.0, out=change)
         return _softmax(state @ self._output + self._output_bias)

@@ -38,6 +38,7 @@ _ID_KINDS: Final = frozenset(_TYPE_OF_KIND)
 _DIGIT_RUN: Final = re.compile(r"\d[0-9A-Za-z./_*-]*+")
 _PIECE_CHARS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz./_*-")
 _LEAST: Final = 3
+_LEAST_BARE: Final = 5
 _GROUP: Final = re.compile(r"\d{2,}(?!\w)")
 _EDGE: Final = "./_*-"
 # "77-year-old", "12-week", "3-fache": a word hangs on the number.
@@ -170,6 +171,8 @@ class NumberLayer:
 def _judge(view: View, start: int, end: int, near: Near) -> Finding | None:
     raw = view.shadow[start:end]
     compact = raw.translate(_SEPARATORS).upper()
+    if len(compact) < _LEAST_BARE and not near.kinds and compact.isdigit():
+        return None  # no family and no shape makes anything of so few figures without a label
     digits = sum(c.isdigit() for c in compact)
     glued = _GLUED_UNIT.match(raw) is not None
     if glued and digits < 7 and not (near.explicit and near.best(_ID_KINDS) == 1.0 and not near.other):
@@ -227,6 +230,8 @@ def _by_spec(raw: str, compact: str, near: Near) -> tuple[float, T, str] | None:
 
 def _by_label(compact: str, digits: int, near: Near) -> tuple[float, T, str] | None:
     """Return what a label alone makes of a value."""
+    if not near.kinds:
+        return None
     for kind, entity_type in _TYPE_OF_KIND.items():
         strength = near.kinds.get(kind, 0.0)
         if not strength:

@@ -45,6 +45,12 @@ _UK: Final = re.compile(
 )
 _DUTCH: Final = re.compile(r"(?<![\w-])[1-9]\d{3} ?[A-Z]{2}(?![\w-])")
 _CANADA: Final = re.compile(r"(?<![\w-])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z][ -]?\d[ABCEGHJ-NPRSTV-Z]\d(?![\w-])")
+# What every code of a country holds, cheaper to look for than the code.
+_CODES_BY_SHAPE: Final = (
+    (re.compile(r"\d[A-Z]{2}(?![\w-])"), _UK, 0.6, "uk"),
+    (re.compile(r"\d{4} ?[A-Z]{2}"), _DUTCH, 0.4, "nl"),
+    (re.compile(r"\d[A-Z]\d"), _CANADA, 0.6, "ca"),
+)
 _STATE: Final = re.compile(r"(?<![\w-])[A-Z]{2}(?![\w-])(?:,? (?P<zip>\d{5}(?:-\d{4})?)(?![\w-]|\.\d))?")
 _CITY: Final = re.compile(r"(?<![\w.'-])[A-Z][\w.']{1,24}(?:[ -][A-Z][\w.']{1,24}){0,3}[ ]?[,/-]?[ ]?\Z")
 _ZIP_CITY: Final = re.compile(
@@ -55,6 +61,7 @@ _GEO: Final = re.compile(
     r"(?<![\w.(])[-+]?\d{1,2}\.\d{4,10}°?\s?[NSns]?,\s{0,2}[-+]?\d{1,3}\.\d{4,10}°?\s?[EWOewo]?(?![\w.])"
     r"|(?<!\w)\d{1,3}°\s?\d{1,2}'\s?\d{1,2}(?:\.\d{1,4})?\"?\s?[NSEWO]\b"
 )
+_GEO_HINT: Final = re.compile(r"\d\.\d{4}|\d°")
 _COUNCILS: Final = frozenset(
     {"CRM/", "CRM-", "CRO/", "CRO-", "CRF/", "CRF-", "CRN/", "CRN-", "SSP/", "SSP-", "CORE", "CREF", "OAB/"}
 )
@@ -191,14 +198,16 @@ def _suffixed(view: View, n: int) -> Finding | None:
 def _postal(view: View, surroundings: Surroundings) -> list[Finding]:
     text = view.shadow
     found: list[Finding] = []
-    for pattern, score, rule in ((_UK, 0.6, "uk"), (_DUTCH, 0.4, "nl"), (_CANADA, 0.6, "ca")):
+    for hint, pattern, score, rule in _CODES_BY_SHAPE:
+        if hint.search(text) is None:
+            continue
         for match in pattern.finditer(text):
             near = surroundings.near(match.start(), match.end())
             if not (near.other or near.measured):
                 found.append(Finding(match.start(), match.end(), T.ZIP, score, f"places:zip_{rule}"))
     if _BOX_HINT.search(view.folded):
         found += [Finding(m.start(), m.end(), T.STREET, 0.6, "places:box") for m in _BOX.finditer(view.folded)]
-    if "." in text or "°" in text:
+    if _GEO_HINT.search(text):
         found += [Finding(m.start(), m.end(), T.GEOCODE, 0.8, "places:geocode") for m in _GEO.finditer(text)]
     found += _by_city(view, surroundings)
     for label in surroundings.labels:
