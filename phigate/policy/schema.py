@@ -88,24 +88,12 @@ def _to() -> dict[str, Schema]:
 def _regime() -> Schema:
     keys = regime_file.KEYS
     mode = _object(keys["mode"], {"mode": _word("keep_onprem", "block")}, ("mode",))
-    threshold = _object(("default", *LANGUAGES), dict.fromkeys(("default", *LANGUAGES), _SHARE), ("default",))
     countries = _list(_COUNTRY)
     return _object(
         keys["file"],
         {
             "phigate": _word("regime/v1"),
-            "regime": _object(
-                keys["regime"],
-                {
-                    "id": _TEXT,
-                    "version": _TEXT,
-                    "effective": _DATE,
-                    "owner": _TEXT,
-                    "method": _word(*METHODS),
-                    "expert": _object(keys["expert"], {"doc": _DIGEST, "expires": _DATE}, keys["expert"]),
-                },
-                ("id", "version", "effective", "owner", "method"),
-            ),
+            "regime": _head(),
             "tables": _object(keys["tables"], {"zip3": _word(*regime_file.ZIP3), "ages": _word("hipaa-89")}),
             "legal_basis": _table(_TEXT, list(BASES)),
             "transfer": _object(
@@ -116,32 +104,19 @@ def _regime() -> Schema:
             "retention": _object(
                 keys["retention"], {"min_days": _COUNT, "max_days": _COUNT, "cite": _TEXT}, ("min_days",)
             ),
-            "entities": _rows(
-                _object(
-                    keys["entity"],
-                    {
-                        "types": _list(_word(*_TYPES)),
-                        "class": _word(*(c.value for c in EntityClass)),
-                        "threshold": threshold,
-                        "transform": _word(*_OPERATORS),
-                        "cite": _TEXT,
-                    },
-                    keys["entity"],
-                )
-            ),
-            "residual": _object(
-                keys["residual"],
-                {
-                    "factor": {"type": "number", "minimum": 0.1, "maximum": 1},
-                    "detectors": _word("other_set"),
-                    "vault_exact": {"const": True},
-                    "max_quasi_types": {"type": "integer", "minimum": 0, "maximum": 3},
-                    "on_dirty": _word("keep_onprem"),
-                },
-                ("factor", "max_quasi_types"),
-            ),
+            "entities": _rows(_entity()),
+            "residual": _residual(),
             "token": _object(keys["token"], {"scope": _word("conversation", "request"), "source": _word("random")}),
-            "date_shift": _object(keys["date_shift"], {"range_days": _COUNT}, ("range_days",)),
+            "date_shift": _object(
+                keys["date_shift"],
+                {
+                    "key": _word("per_subject"),
+                    "range_days": {"type": "integer", "minimum": 1, "maximum": 3660},
+                    "keep_weekday": _FLAG,
+                    "fallback_without_subject": _word("year", "redact"),
+                },
+                ("range_days",),
+            ),
             "default": mode,
             "on_error": mode,
             "human_duties": _list(_word(*HUMAN)),
@@ -150,6 +125,51 @@ def _regime() -> Schema:
             "tests": _rows(_case()),
         },
         ("phigate", "regime", "retention", "entities", "default", "on_error", "rules"),
+    )
+
+
+def _head() -> Schema:
+    keys = regime_file.KEYS
+    return _object(
+        keys["regime"],
+        {
+            "id": _TEXT,
+            "version": _TEXT,
+            "effective": _DATE,
+            "owner": _TEXT,
+            "method": _word(*METHODS),
+            "expert": _object(keys["expert"], {"doc": _DIGEST, "expires": _DATE}, keys["expert"]),
+        },
+        ("id", "version", "effective", "owner", "method"),
+    )
+
+
+def _entity() -> Schema:
+    languages = ("default", *LANGUAGES)
+    return _object(
+        regime_file.KEYS["entity"],
+        {
+            "types": _list(_word(*_TYPES)),
+            "class": _word(*(c.value for c in EntityClass)),
+            "threshold": _object(languages, dict.fromkeys(languages, _SHARE), ("default",)),
+            "transform": _word(*_OPERATORS),
+            "cite": _TEXT,
+        },
+        regime_file.KEYS["entity"],
+    )
+
+
+def _residual() -> Schema:
+    return _object(
+        regime_file.KEYS["residual"],
+        {
+            "factor": {"type": "number", "minimum": 0.1, "maximum": 1},
+            "detectors": _word("other_set"),
+            "vault_exact": {"const": True},
+            "max_quasi_types": {"type": "integer", "minimum": 0, "maximum": 3},
+            "on_dirty": _word("keep_onprem"),
+        },
+        ("factor", "max_quasi_types"),
     )
 
 
@@ -248,33 +268,11 @@ def _site() -> Schema:
             "aliases": _table({"type": "array", "items": {"type": "string", "pattern": "^[^/]+/.+$"}, "minItems": 1}),
             "flags": _table({"anyOf": [{"const": False}, approval]}, list(FLAGS)),
             "tags": names,
-            "detector": _object(
-                keys["detector"],
-                {
-                    "knob": _word("recall", "balanced"),
-                    "allow": names,
-                    "deny": _rows(_object(keys["deny"], {"text": _TEXT, "type": _word(*_TYPES)}, keys["deny"])),
-                    "part_timeout_s": {"type": "number", "minimum": 0.05, "maximum": 60},
-                    "detector_down": _word("refuse", "onprem"),
-                    "rescan": _word("second_set"),
-                },
-            ),
+            "detector": _detector(),
             "reply": _word("stream", "hold"),
             "restore_in_urls": names,
             "overrides": _rows(_override(match)),
-            "break_glass": _object(
-                keys["break_glass"],
-                {
-                    "roles": names,
-                    "reasons": names,
-                    "ttl_minutes": {"type": "integer", "minimum": 1, "maximum": 1440},
-                    "max_steps": {"const": 1},
-                    "never_above": _word("floor"),
-                    "review_hours": {"type": "integer", "minimum": 1, "maximum": 72},
-                    "notify": names,
-                },
-                ("roles", "reasons", "ttl_minutes", "review_hours"),
-            ),
+            "break_glass": _break_glass(),
             "context_keys": _rows(
                 _object(
                     keys["context_key"],
@@ -286,6 +284,38 @@ def _site() -> Schema:
             "tests": _rows(_case()),
         },
         ("phigate", "test_clock", "apps", "aliases"),
+    )
+
+
+def _detector() -> Schema:
+    keys, names = site_file.KEYS, _list(_TEXT)
+    return _object(
+        keys["detector"],
+        {
+            "knob": _word("recall", "balanced"),
+            "allow": names,
+            "deny": _rows(_object(keys["deny"], {"text": _TEXT, "type": _word(*_TYPES)}, keys["deny"])),
+            "part_timeout_s": {"type": "number", "minimum": 0.05, "maximum": 60},
+            "detector_down": _word("refuse", "onprem"),
+            "rescan": _word("second_set"),
+        },
+    )
+
+
+def _break_glass() -> Schema:
+    names = _list(_TEXT)
+    return _object(
+        site_file.KEYS["break_glass"],
+        {
+            "roles": names,
+            "reasons": _list({"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}),
+            "ttl_minutes": {"type": "integer", "minimum": 1, "maximum": 1440},
+            "max_steps": {"const": 1},
+            "never_above": _word("floor"),
+            "review_hours": {"type": "integer", "minimum": 1, "maximum": 72},
+            "notify": names,
+        },
+        ("roles", "reasons", "ttl_minutes", "review_hours"),
     )
 
 
