@@ -1,7 +1,7 @@
 """Train the tagger and write its weights: `make train`. At most 20 minutes on two cores.
 
-Every epoch sees new documents. The model is chosen on held-out families and held-out names; evaluation corpora are
-never read here.
+Every epoch sees new documents. After each the model is measured on held-out families and held-out names, and the best
+epoch by that figure is the one that is written; evaluation corpora are never read here.
 Weights go to phigate/analyzers/data/tagger.npz in half precision, with seed, versions and a checksum.
 """
 
@@ -15,6 +15,7 @@ import platform
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,33 @@ def evaluate(model: Tagger, documents: list[Encoded], feeder: Feeder) -> dict[st
     return {**result, "false": 1000 * false / max(harmless, 1), "loss": loss / max(count, 1)}
 
 
+def quality(result: dict[str, float]) -> float:
+    """Return the one figure that chooses the epoch: what is found of names, less what is falsely found.
+
+    People count twice, places and bodies once each, the other labels once together; a false name in 1,000 harmless
+    tokens costs as much as one part in a hundred of the people.
+    """
+    others = [result[label] for label in LABELS if label not in {"PERSON", "LOCATION", "ORG"}]
+    found = 2 * result["PERSON"] + result["LOCATION"] + result["ORG"] + sum(others) / len(others)
+    return found / 5 - 0.004 * result["false"]
+
+
+@dataclass(slots=True)
+class Best:
+    """The best epoch so far, by `quality` on the held-out families, and its weights."""
+
+    epoch: int = 0
+    figure: float = -math.inf
+    result: dict[str, float] = field(default_factory=dict)
+    state: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def see(self, epoch: int, result: dict[str, float], model: torch.nn.Module) -> None:
+        """Keep a copy of the weights where this epoch is the best; of equals the later one."""
+        if quality(result) >= self.figure:
+            self.epoch, self.figure, self.result = epoch, quality(result), result
+            self.state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
 def usable(document: Document) -> bool:
     return bool(document.text.strip())
 
@@ -126,7 +154,7 @@ def train(*, epochs: int, size: int, seed: int, text: Path, use_natural: bool) -
     rng = random.Random(seed + 2)
     step, began = 0, time.monotonic()
     steps = 0
-    history: list[dict[str, float]] = []
+    best = Best()
     for epoch in range(epochs):
         documents = [cut(encoder.encode(d), rng) for d in (maker.draw() for _ in range(size)) if usable(d)]
         documents = [document for document in documents if len(document.words)]
@@ -147,10 +175,20 @@ def train(*, epochs: int, size: int, seed: int, text: Path, use_natural: bool) -
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
         result = evaluate(model, dev, feeder)
-        history.append(result)
+        best.see(epoch + 1, result, model)
         shown = " ".join(f"{key} {value:.3f}" for key, value in result.items())
-        print(f"epoch {epoch + 1}: {shown} ({time.monotonic() - began:.0f} s)", flush=True)
-    facts: dict[str, object] = {"seed": seed, "epochs": epochs, "documents": size, "held_out": history[-1]}
+        print(
+            f"epoch {epoch + 1}: {shown} quality {quality(result):.4f} ({time.monotonic() - began:.0f} s)", flush=True
+        )
+    print(f"epoch {best.epoch} is the best on the held-out families: {best.figure:.4f}")
+    model.load_state_dict(best.state)
+    facts: dict[str, object] = {
+        "seed": seed,
+        "epochs": epochs,
+        "chosen_epoch": best.epoch,
+        "documents": size,
+        "held_out": best.result,
+    }
     return model, facts
 
 
