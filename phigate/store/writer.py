@@ -137,6 +137,8 @@ class Writer:
         self.note_clock()
         own = [*self._own, *self._loss_item()]
         sealed = self._seal([*own, *items], done)
+        if not sealed:  # every one of them was too large
+            return later
         try:
             receipts = self._commit(sealed)
         except CommitUnknownError:
