@@ -11,12 +11,17 @@ from training.train import Best, quality
 
 def result(person: float, false: float) -> dict[str, float]:
     labels = {"LOCATION": 0.9, "ORG": 0.9, "DATE": 1.0, "AGE": 1.0, "ID": 1.0, "PHONE": 1.0}
-    return {**labels, "PERSON": person, "false": false, "loss": 0.1}
+    return {**labels, "PERSON": person, "false": false, "noise": 2 * false, "loss": 0.1}
 
 
 def test_more_people_are_better_and_more_false_names_worse() -> None:
     assert quality(result(0.95, 10)) > quality(result(0.90, 10))
     assert quality(result(0.95, 10)) > quality(result(0.95, 20))
+
+
+def test_a_model_that_takes_everything_for_something_is_the_worst() -> None:
+    everything = {**dict.fromkeys(result(1.0, 0), 1.0), "false": 0.5, "noise": 990.0}
+    assert quality(everything) < quality(result(0.5, 30))
 
 
 def test_the_best_epoch_is_kept_though_worse_ones_follow() -> None:
