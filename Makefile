@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train demo test lint unit faults bench bench-detect lock clean verify-zipapp
+.PHONY: train demo test lint unit faults test-thirdparty bench bench-detect lock clean verify-zipapp
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -16,7 +16,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	$(BIN)/phigate demo $(if $(ONCE),--once)
 
-test: lint unit
+test: lint unit test-thirdparty
 
 # Real vLLM on the processor, in an environment of its own, serving tiny models; says why where it cannot.
 test-onprem: $(STAMP)
@@ -31,9 +31,22 @@ lint: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# Kills, crashes, cut connections, failing system calls: more of each than in `make test`, with the numbers printed.
+# Kills, power cuts, crashes, cut connections, failing system calls, clocks: more of each than in `make test`, with the
+# numbers printed: how many kills, how many acknowledged records, how many lost.
 faults: $(STAMP)
-	PHIGATE_FAULTS=$(or $(ROUNDS),60) $(BIN)/python -m pytest tests/store -s
+	@if [ "$$(id -u)" = 0 ] && ! ( command -v strace && ls /usr/lib/*/faketime/libfaketimeMT.so.1 ) >/dev/null 2>&1; then \
+	  apt-get update -qq && apt-get install -y -qq strace libfaketime >/dev/null; fi
+	PHIGATE_FAULTS=$(or $(ROUNDS),60) $(BIN)/python -m pytest tests/store tests/e2e/test_auditor.py -s
+
+# A second opinion in an environment of its own: sigstore-python checks our checkpoints and inclusion proofs. Says why
+# where its packages cannot be installed.
+THIRDPARTY := $(VENV)/thirdparty
+test-thirdparty: $(STAMP)
+	@test -x $(THIRDPARTY)/bin/python || $(PYTHON) -m venv $(THIRDPARTY)
+	@if $(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r tests/thirdparty/requirements.lock 2>$(THIRDPARTY)/pip.log; \
+	then $(THIRDPARTY)/bin/python -m pytest tests/thirdparty -p no:cacheprovider; \
+	else echo "SKIPPED tests/thirdparty: its packages cannot be installed here:"; tail -1 $(THIRDPARTY)/pip.log; fi
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
