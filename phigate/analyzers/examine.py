@@ -137,7 +137,9 @@ class Examiner:
             step()
         except PartTimeoutError:
             item.unread |= {Unread.TIMEOUT}
-        except Exception as error:  # noqa: BLE001 - whatever a recognizer raises, the part counts as unread
+        except Exception as error:  # noqa: BLE001 - the border to foreign code, see below
+            # Plug-ins and site recognizers may raise anything. Narrower, one of them would end the exchange with a
+            # traceback that may hold text; here its part is unread, which keeps the request at home.
             item.unread |= {Unread.FAILED}
             if failed is not None:
                 failed(n, error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from phigate.analyzers.recognizers.spec import words_of
+
 _MONTHS: Final = """
 january jan enero ene janeiro janvier janv gennaio gen januar janner jaenner jan januari
 february feb fev febrero fevereiro fevrier fevr febbraio februar feber februari febr
@@ -24,228 +26,50 @@ MONTHS: Final[dict[str, int]] = {
 # Months that are also ordinary words: they need a day or a year beside them, or a preposition of time.
 AMBIGUOUS_MONTHS: Final = frozenset({"may", "mar", "march", "mai", "mars", "set", "out", "ago", "gen", "mag", "dic", "ene", "dec", "mei", "abr", "jan", "jun", "juni", "juli", "august"})  # fmt: skip
 MONTH_PREPOSITIONS: Final = frozenset(
-    [
-        "in",
-        "since",
-        "until",
-        "till",
-        "by",
-        "from",
-        "of",
-        "during",
-        "early",
-        "late",
-        "mid",
-        "last",
-        "next",
-        "this",
-        "em",
-        "desde",
-        "ate",
-        "de",
-        "no",
-        "in",
-        "en",
-        "hasta",
-        "desde",
-        "del",
-        "depuis",
-        "en",
-        "jusqu",
-        "jusque",
-        "fin",
-        "debut",
-        "mi",
-        "im",
-        "seit",
-        "bis",
-        "anfang",
-        "ende",
-        "mitte",
-        "vom",
-        "ab",
-        "dal",
-        "a",
-        "nel",
-        "da",
-        "fino",
-        "di",
-        "inizio",
-        "fine",
-        "sinds",
-        "tot",
-        "vanaf",
-        "begin",
-        "eind",
-        "medio",
-        "principios",
-        "finales",
-        "mediados",
-        "inicio",
-        "final",
-        "meados",
-        "comienzos",
-    ]
+    words_of(
+        """
+        in since until till by from of during early late mid last next this em desde ate de no in en hasta
+        desde del depuis en jusqu jusque fin debut mi im seit bis anfang ende mitte vom ab dal a nel da fino
+        di inizio fine sinds tot vanaf begin eind medio principios finales mediados inicio final meados
+        comienzos
+        """
+    )
 )
 WEEKDAYS: Final = frozenset(
-    [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "mon",
-        "tue",
-        "tues",
-        "wed",
-        "thu",
-        "thur",
-        "thurs",
-        "fri",
-        "sat",
-        "sun",
-        "segunda",
-        "terca",
-        "quarta",
-        "quinta",
-        "sexta",
-        "sabado",
-        "domingo",
-        "lunes",
-        "martes",
-        "miercoles",
-        "jueves",
-        "viernes",
-        "lundi",
-        "mardi",
-        "mercredi",
-        "jeudi",
-        "vendredi",
-        "samedi",
-        "dimanche",
-        "montag",
-        "dienstag",
-        "mittwoch",
-        "donnerstag",
-        "freitag",
-        "samstag",
-        "sonnabend",
-        "sonntag",
-        "lunedi",
-        "martedi",
-        "mercoledi",
-        "giovedi",
-        "venerdi",
-        "sabato",
-        "domenica",
-        "maandag",
-        "dinsdag",
-        "woensdag",
-        "donderdag",
-        "vrijdag",
-        "zaterdag",
-        "zondag",
-    ]
+    words_of(
+        """
+        monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
+        segunda terca quarta quinta sexta sabado domingo lunes martes miercoles jueves viernes lundi mardi
+        mercredi jeudi vendredi samedi dimanche montag dienstag mittwoch donnerstag freitag samstag
+        sonnabend sonntag lunedi martedi mercoledi giovedi venerdi sabato domenica maandag dinsdag woensdag
+        donderdag vrijdag zaterdag zondag
+        """
+    )
 )
 # Words that stand between the parts of a date.
 DATE_JOINERS: Final = r"(?:of|the|de|do|da|del|di|du|des|der|den|van|le|la|el)"
-YEAR_CUES: Final = frozenset(
-    [
-        "in",
-        "since",
-        "until",
-        "from",
-        "year",
-        "during",
-        "around",
-        "circa",
-        "early",
-        "late",
-        "mid",
-        "before",
-        "after",
-        "spring",
-        "summer",
-        "fall",
-        "autumn",
-        "winter",
-        "of",
-        "em",
-        "desde",
-        "ate",
-        "ano",
-        "anos",
-        "de",
-        "depois",
-        "antes",
-        "en",
-        "hasta",
-        "ano",
-        "despues",
-        "depuis",
-        "annee",
-        "avant",
-        "apres",
-        "fin",
-        "debut",
-        "im",
-        "seit",
-        "bis",
-        "jahr",
-        "jahre",
-        "anfang",
-        "ende",
-        "mitte",
-        "vor",
-        "nach",
-        "nel",
-        "dal",
-        "anno",
-        "del",
-        "fino",
-        "prima",
-        "dopo",
-        "sinds",
-        "tot",
-        "jaar",
-        "vanaf",
-        "begin",
-        "eind",
-        "voor",
-        "na",
-        "dans",
-        "between",
-        "entre",
-        "zwischen",
-        "tra",
-        "tussen",
-        "and",
-        "verao",
-        "inverno",
-        "outono",
-        "primavera",
-        "verano",
-        "invierno",
-        "otono",
-        "ete",
-        "hiver",
-        "automne",
-        "printemps",
-        "sommer",
-        "herbst",
-        "winter",
-        "fruhjahr",
-        "fruhling",
-        "estate",
-        "autunno",
-        "zomer",
-        "herfst",
-        "lente",
-        "voorjaar",
-        "najaar",
-    ]
+SEASONS: Final = frozenset(
+    words_of(
+        """
+        spring summer fall autumn winter verao inverno outono primavera verano invierno otono ete hiver automne
+        printemps sommer herbst fruhjahr fruhling estate autunno zomer herfst lente voorjaar najaar
+        """
+    )
+)
+# Nouns that belong to the year after them: "ano de 2019", "spring 2020".
+YEAR_NOUNS: Final = SEASONS | {"ano", "anos", "year", "annee", "anno", "jahr", "jahre", "jaar"}
+YEAR_CUES: Final = (
+    SEASONS
+    | YEAR_NOUNS
+    | frozenset(
+        words_of(
+            """
+        in since until from during around circa early late mid before after of em desde ate de depois antes en
+        hasta despues depuis avant apres fin debut im seit bis anfang ende mitte vor nach nel dal del fino prima
+        dopo sinds tot vanaf begin eind voor na dans between entre zwischen tra tussen and
+        """
+        )
+    )
 )
 DECADE_DAY_WORDS: Final[dict[str, int]] = {
     word: n
@@ -311,88 +135,19 @@ COMPOUND_NUMBER: Final = (
     r"|(?:vent|trent|quarant|cinquant|sessant|settant|ottant|novant)[aio]?(?:uno|due|tre|quattro|cinque|sei|sette|otto|nove)"
 )
 YEAR_UNITS: Final = frozenset(
-    [
-        "year",
-        "years",
-        "yr",
-        "yrs",
-        "yo",
-        "y",
-        "ano",
-        "anos",
-        "año",
-        "años",
-        "ans",
-        "an",
-        "annee",
-        "annees",
-        "jahr",
-        "jahre",
-        "jahren",
-        "jahrige",
-        "jahriger",
-        "jahriges",
-        "jahrigen",
-        "jahrigem",
-        "jahrig",
-        "anno",
-        "anni",
-        "jaar",
-        "jarige",
-        "jarig",
-        "a",
-    ]
+    words_of(
+        """
+        year years yr yrs yo y ano anos año años ans an annee annees jahr jahre jahren jahrige jahriger
+        jahriges jahrigen jahrigem jahrig anno anni jaar jarige jarig a
+        """
+    )
 )
 SMALL_UNITS: Final = frozenset(
-    [
-        "month",
-        "months",
-        "mo",
-        "mos",
-        "mes",
-        "meses",
-        "mois",
-        "monat",
-        "monate",
-        "monaten",
-        "monatige",
-        "mese",
-        "mesi",
-        "maand",
-        "maanden",
-        "week",
-        "weeks",
-        "wk",
-        "wks",
-        "semana",
-        "semanas",
-        "semaine",
-        "semaines",
-        "woche",
-        "wochen",
-        "settimana",
-        "settimane",
-        "weken",
-        "day",
-        "days",
-        "dia",
-        "dias",
-        "jour",
-        "jours",
-        "tag",
-        "tage",
-        "tagen",
-        "giorno",
-        "giorni",
-        "dag",
-        "dagen",
-        "hour",
-        "hours",
-        "hora",
-        "horas",
-        "heures",
-        "stunden",
-        "ore",
-        "uur",
-    ]
+    words_of(
+        """
+        month months mo mos mes meses mois monat monate monaten monatige mese mesi maand maanden week weeks
+        wk wks semana semanas semaine semaines woche wochen settimana settimane weken day days dia dias jour
+        jours tag tage tagen giorno giorni dag dagen hour hours hora horas heures stunden ore uur
+        """
+    )
 )

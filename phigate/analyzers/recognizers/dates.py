@@ -19,6 +19,7 @@ from phigate.analyzers.recognizers.date_words import (
     MONTHS,
     WEEKDAYS,
     YEAR_CUES,
+    YEAR_NOUNS,
 )
 from phigate.finding import EntityType as T
 from phigate.finding import Finding
@@ -54,45 +55,6 @@ _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 2099
 _BARE_YEAR: Final = 0.4
 _ARTICLES: Final = frozenset({"el", "o", "os", "los", "the", "le", "il", "l", "de", "do", "del", "des"})
-_YEAR_NOUNS: Final = frozenset(
-    {
-        "ano",
-        "anos",
-        "year",
-        "annee",
-        "anno",
-        "jahr",
-        "jahre",
-        "jaar",
-        "spring",
-        "summer",
-        "fall",
-        "autumn",
-        "winter",
-        "verao",
-        "inverno",
-        "outono",
-        "primavera",
-        "verano",
-        "invierno",
-        "otono",
-        "ete",
-        "hiver",
-        "automne",
-        "printemps",
-        "sommer",
-        "herbst",
-        "fruhjahr",
-        "fruhling",
-        "estate",
-        "autunno",
-        "zomer",
-        "herfst",
-        "lente",
-        "voorjaar",
-        "najaar",
-    }
-)
 _WORD_DAY: Final = re.compile(r"([a-z]+)[ -]?([a-z]+)?\s(?:(?:of|de|do|di|del)\s)?\Z")
 _BEFORE_CHARS: Final = 26
 _BP: Final = re.compile(
@@ -280,7 +242,7 @@ def _year(view: View, match: re.Match[str], surroundings: Surroundings) -> Findi
         score = 0.5
     elif previous.isalpha() and near.best(frozenset({"date", "dob"})):
         score = 0.7
-    if previous in _YEAR_NOUNS:
+    if previous in YEAR_NOUNS:
         start = view.starts[at]
     span = _YEAR_RANGE.match(view.folded, end)
     return Finding(start, span.end() if span else end, T.DATE, score, "dates:year")

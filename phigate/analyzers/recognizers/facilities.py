@@ -11,209 +11,51 @@ from typing import Final
 
 from phigate.analyzers.layers import View
 from phigate.analyzers.recognizers.date_words import MONTHS, WEEKDAYS
+from phigate.analyzers.recognizers.spec import words_of
 from phigate.finding import EntityType as T
 from phigate.finding import Finding
 
 _VERBS: Final = frozenset(
-    [
-        "seen",
-        "treated",
-        "admitted",
-        "presented",
-        "presenting",
-        "visited",
-        "transferred",
-        "referred",
-        "hospitalized",
-        "hospitalised",
-        "evaluated",
-        "visit",
-        "checked",
-        "followed",
-        "born",
-        "surgery",
-        "appointment",
-        "care",
-        "diagnosed",
-        "discharged",
-        "tx",
-        "rehab",
-        "atendido",
-        "atendida",
-        "internado",
-        "internada",
-        "transferido",
-        "transferida",
-        "encaminhado",
-        "encaminhada",
-        "operado",
-        "operada",
-        "admitido",
-        "admitida",
-        "ingresado",
-        "ingresada",
-        "derivado",
-        "derivada",
-        "trasladado",
-        "trasladada",
-        "atendida",
-        "intervenido",
-        "remitido",
-        "remitida",
-        "hospitalise",
-        "hospitalisee",
-        "admis",
-        "admise",
-        "suivi",
-        "suivie",
-        "transfere",
-        "adresse",
-        "aufgenommen",
-        "behandelt",
-        "verlegt",
-        "uberwiesen",
-        "vorgestellt",
-        "entlassen",
-        "ricoverato",
-        "ricoverata",
-        "trasferito",
-        "trasferita",
-        "seguito",
-        "seguita",
-        "opgenomen",
-        "behandeld",
-        "verwezen",
-        "overgeplaatst",
-    ]
+    words_of(
+        """
+        seen treated admitted presented presenting visited transferred referred hospitalized hospitalised
+        evaluated visit checked followed born surgery appointment care diagnosed discharged tx rehab
+        atendido atendida internado internada transferido transferida encaminhado encaminhada operado
+        operada admitido admitida ingresado ingresada derivado derivada trasladado trasladada atendida
+        intervenido remitido remitida hospitalise hospitalisee admis admise suivi suivie transfere adresse
+        aufgenommen behandelt verlegt uberwiesen vorgestellt entlassen ricoverato ricoverata trasferito
+        trasferita seguito seguita opgenomen behandeld verwezen overgeplaatst
+        """
+    )
 )
 _PREPOSITION: Final = re.compile(
     r" (?:in |up |d |last |again |then |initially |previously )?(?:at|to|in|from|into|no|na|ao|em|para o|para a|pelo|pela|en|en el|en la|al|a la|del|a|au|aux|dans le|dans la|im|in der|ins|an der|presso|all'|al|nel|nella|in het|naar|door)"
     r"(?: (?:our|the|o|a|el|la|le|het|de|die|das|den|local))? "
 )
 _WARDS: Final = frozenset(
-    [
-        "icu",
-        "er",
-        "ed",
-        "or",
-        "nicu",
-        "picu",
-        "ccu",
-        "pacu",
-        "micu",
-        "sicu",
-        "uti",
-        "uci",
-        "ui",
-        "cti",
-        "us",
-        "ward",
-        "room",
-        "clinic",
-        "hospital",
-        "emergency",
-        "opd",
-        "pcp",
-        "gp",
-        "his",
-        "her",
-        "dr",
-        "dra",
-        "mr",
-        "mrs",
-        "ms",
-        "prof",
-        "ps",
-        "upa",
-        "usi",
-        "its",
-        "int",
-        "op",
-        "ot",
-        "mri",
-        "ct",
-        "pet",
-        "eeg",
-        "ecg",
-        "ekg",
-        "emg",
-        "ob",
-        "gyn",
-        "l",
-        "d",
-    ]
+    words_of(
+        """
+        icu er ed or nicu picu ccu pacu micu sicu uti uci ui cti us ward room clinic hospital emergency opd
+        pcp gp his her dr dra mr mrs ms prof ps upa usi its int op ot mri ct pet eeg ecg ekg emg ob gyn l d
+        """
+    )
 )
 _HOUSES: Final = frozenset(
-    [
-        "hospital",
-        "clinic",
-        "center",
-        "centre",
-        "hosp",
-        "infirmary",
-        "sanatorium",
-        "hospice",
-        "medical",
-        "health",
-        "va",
-        "er",
-        "klinik",
-        "klinikum",
-        "krankenhaus",
-        "spital",
-        "ziekenhuis",
-        "ospedale",
-        "policlinico",
-        "hopital",
-        "chu",
-        "clinique",
-        "clinica",
-        "centro",
-        "santa",
-        "casa",
-        "maternidade",
-        "upa",
-        "ubs",
-        "instituto",
-        "institute",
-        "university",
-        "healthcare",
-        "facility",
-        "practice",
-        "general",
-        "presbyterian",
-        "memorial",
-        "ctr",
-        "office",
-        "pharmacy",
-        "laboratory",
-        "labs",
-    ]
+    words_of(
+        """
+        hospital clinic center centre hosp infirmary sanatorium hospice medical health va er klinik klinikum
+        krankenhaus spital ziekenhuis ospedale policlinico hopital chu clinique clinica centro santa casa
+        maternidade upa ubs instituto institute university healthcare facility practice general presbyterian
+        memorial ctr office pharmacy laboratory labs
+        """
+    )
 )
 _LINKS: Final = frozenset(
-    {
-        "of",
-        "and",
-        "the",
-        "de",
-        "da",
-        "do",
-        "dos",
-        "das",
-        "del",
-        "di",
-        "du",
-        "des",
-        "la",
-        "st",
-        "s",
-        "for",
-        "y",
-        "e",
-        "van",
-        "von",
-        "der",
-    }
+    words_of(
+        """
+        of and the de da do dos das del di du des la st s for y e van von der
+        """
+    )
 )
 # In capitals after "at", and no house: points of time of a study, events, tables.
 _NO_HOUSES: Final = frozenset(

@@ -11,6 +11,7 @@ from typing import Final
 
 from phigate.analyzers.context import Surroundings
 from phigate.analyzers.layers import View
+from phigate.analyzers.recognizers.spec import words_of
 from phigate.finding import EntityType as T
 from phigate.finding import Finding
 
@@ -40,50 +41,19 @@ _YEARS: Final = re.compile(r"(?:19|20)\d\d-(?:19|20)\d\d")
 _LABELLED: Final = 0.95
 _KINDS: Final = frozenset({"phone", "fax"})
 _SHORT: Final = frozenset(
-    {
-        "pager",
-        "beeper",
-        "bleep",
-        "ext",
-        "extension",
-        "ramal",
-        "poste",
-        "durchwahl",
-        "dw",
-        "busca",
-        "bip",
-        "sein",
-        "toestel",
-        "interno",
-        "pieper",
-        "funk",
-    }
+    words_of(
+        """
+        pager beeper bleep ext extension ramal poste durchwahl dw busca bip sein toestel interno pieper funk
+        """
+    )
 )
 _CALL_WORDS: Final = frozenset(
-    {
-        "call",
-        "called",
-        "text",
-        "contact",
-        "reach",
-        "dial",
-        "ligar",
-        "ligue",
-        "llamar",
-        "appeler",
-        "joindre",
-        "bellen",
-        "chiamare",
-        "cell",
-        "portable",
-        "contato",
-        "contacto",
-        "ring",
-        "mobile",
-        "mobil",
-        "sein",
-        "fon",
-    }
+    words_of(
+        """
+        call called text contact reach dial ligar ligue llamar appeler joindre bellen chiamare cell portable
+        contato contacto ring mobile mobil sein fon
+        """
+    )
 )
 
 

@@ -17,6 +17,11 @@ from phigate.finding import EntityType
 LABELLED: Final = 0.95
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a list that is written as running text."""
+    return text.split()
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """One kind of number. Shapes match the whole candidate: ``compact`` without separators, in upper case."""
