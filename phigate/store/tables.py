@@ -113,8 +113,41 @@ TAKEN: Final = sa.Table(
     sa.Index("context_taken_until", "until"),
 )
 
+SUBJECT: Final = sa.Table(
+    "vault_subject",
+    METADATA,
+    sa.Column("lookup", sa.LargeBinary, primary_key=True),  # keyed digest of a patient's number
+    sa.Column("wrapped", sa.LargeBinary, nullable=False),  # the patient's key, under the wrapping key of ``epoch``
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+SUBJECT_EXCHANGE: Final = sa.Table(
+    "vault_exchange",
+    METADATA,
+    sa.Column("lookup", sa.LargeBinary, nullable=False),
+    sa.Column("rid", sa.Text, nullable=False),
+    sa.PrimaryKeyConstraint("lookup", "rid"),
+)
+
+EPOCH: Final = sa.Table(
+    "vault_epoch",
+    METADATA,
+    sa.Column("one", sa.Integer, primary_key=True, autoincrement=False),  # the one row
+    sa.Column("epoch", sa.Integer, nullable=False),
+)
+
+ERASURE: Final = sa.Table(
+    "vault_erasure",
+    METADATA,
+    sa.Column("eid", sa.Text, primary_key=True),  # of the entry that is still to be written
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("article", sa.Text, nullable=False),
+    sa.Column("exchanges", sa.BigInteger, nullable=False),
+)
+
 BRANCHES: Final[dict[str, tuple[sa.Table, ...]]] = {
     "ledger": (HEAD, ENTRY, TILE, BATCH, CHECKPOINT, ANCHOR),
     "state": (APP_KEY, HELD),
     "replay": (TAKEN,),
+    "vault": (SUBJECT, SUBJECT_EXCHANGE, EPOCH, ERASURE),
 }

@@ -1,0 +1,192 @@
+"""The vault: one random key a patient, so that destroying it makes all of that patient's tags noise (crypto-shredding).
+
+A database of its own, with backups of its own and short-lived. A row is found by the keyed digest of a patient's
+number; the key in it is wrapped under a key of the key folder, which belongs to an epoch. An erasure deletes the row
+and begins a new epoch: every other key is wrapped anew and the old wrapping key is destroyed, so that a backup of the
+vault from before opens nothing. The ledger itself is never touched, and every proof stays what it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from phigate.deid.subjects import Lookups, Reference, capped, tag
+from phigate.errors import SettingsError, UnavailableError
+from phigate.signing import read_secret, sync_folder, write_secret
+from phigate.store.state import StateDatabase
+from phigate.store.tables import EPOCH, ERASURE, SUBJECT, SUBJECT_EXCHANGE
+
+LOOKUP: Final = "vault-lookup.key"
+_NONCE_BYTES: Final = 12
+_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was erased, and the id of the entry that says so. Names nobody."""
+
+    eid: str
+    request: str
+    article: str
+    count: int
+
+
+class Vault:
+    """Keys of patients. ``keys`` is the folder of the lookup key and the wrapping keys."""
+
+    def __init__(self, place: Path | str, *, keys: Path) -> None:
+        self._database = StateDatabase(place, branch="vault")
+        self._keys = keys
+        self.lookups = Lookups(_made(keys / LOOKUP))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._database.close()
+
+    # -- the port ----------------------------------------------------------------------------------------------
+
+    async def tags(self, rid: str, references: Sequence[Reference]) -> tuple[tuple[str, str], ...]:
+        """Return source and tag of each patient in an exchange; see `Subjects.tags`."""
+        wanted = capped(references)
+        if not wanted:
+            return ()
+        try:
+            return await self._database.run(lambda connection: self._tags(connection, rid, wanted))
+        except (UnavailableError, SettingsError) as error:
+            raise UnavailableError("the vault of patients' keys cannot be used", code="vault_unavailable") from error
+
+    def _tags(
+        self, connection: sa.Connection, rid: str, references: Sequence[Reference]
+    ) -> tuple[tuple[str, str], ...]:
+        epoch = self._epoch(connection)
+        return tuple((each.source, tag(self._key(connection, each.lookup, rid, epoch), rid)) for each in references)
+
+    def _key(self, connection: sa.Connection, lookup: bytes, rid: str, epoch: int) -> bytes:
+        """Return a patient's key, made on first use, and note the exchange beside it."""
+        row = connection.execute(sa.select(SUBJECT).where(SUBJECT.c.lookup == lookup)).one_or_none()
+        if row is None:
+            key = os.urandom(_KEY_BYTES)
+            values = {"lookup": lookup, "wrapped": self._wrap(key, lookup, epoch), "epoch": epoch}
+            connection.execute(sa.insert(SUBJECT).values(values))
+        else:
+            key = self._unwrap(bytes(row.wrapped), lookup, row.epoch)
+        at = (SUBJECT_EXCHANGE.c.lookup == lookup) & (SUBJECT_EXCHANGE.c.rid == rid)
+        if connection.execute(sa.select(SUBJECT_EXCHANGE.c.rid).where(at)).one_or_none() is None:
+            connection.execute(sa.insert(SUBJECT_EXCHANGE).values(lookup=lookup, rid=rid))
+        return key
+
+    # -- accounting and erasure, for commands ------------------------------------------------------------------
+
+    def exchanges(self, lookups: Sequence[bytes]) -> dict[str, set[str]]:
+        """Return the exchanges of patients, with the tags that their entries must carry."""
+
+        def work(connection: sa.Connection) -> dict[str, set[str]]:
+            found: dict[str, set[str]] = {}
+            for row in connection.execute(sa.select(SUBJECT).where(SUBJECT.c.lookup.in_(lookups))).all():
+                key = self._unwrap(bytes(row.wrapped), bytes(row.lookup), row.epoch)
+                of = SUBJECT_EXCHANGE.c.lookup == row.lookup
+                for (rid,) in connection.execute(sa.select(SUBJECT_EXCHANGE.c.rid).where(of)):
+                    found.setdefault(rid, set()).add(tag(key, rid))
+            return found
+
+        return self._database.do(work)
+
+    def erase(self, lookups: Sequence[bytes], *, eid: str, request: str, article: str) -> Erasure:
+        """Destroy the keys of patients and what is kept of their exchanges. Durable when this returns.
+
+        The entry is still to be written: `pending` gives it until `written` was called, whatever happens between.
+        """
+
+        def work(connection: sa.Connection) -> Erasure:
+            mine = SUBJECT_EXCHANGE.c.lookup.in_(lookups)
+            count = sa.select(sa.func.count(sa.distinct(SUBJECT_EXCHANGE.c.rid))).where(mine)
+            done = Erasure(eid, request, article, connection.execute(count).scalar_one())
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA secure_delete=ON").fetchall()
+            connection.execute(sa.delete(SUBJECT_EXCHANGE).where(mine))
+            connection.execute(sa.delete(SUBJECT).where(SUBJECT.c.lookup.in_(lookups)))
+            row = {"eid": eid, "request": request, "article": article, "exchanges": done.count}
+            connection.execute(sa.insert(ERASURE).values(row))
+            return done
+
+        return self._database.do(work)
+
+    def pending(self) -> list[Erasure]:
+        """Return erasures that were carried out and whose entry may be missing."""
+        rows = self._database.do(lambda connection: connection.execute(sa.select(ERASURE)).all())
+        return [Erasure(row.eid, row.request, row.article, row.exchanges) for row in rows]
+
+    def written(self, eid: str) -> None:
+        """Forget an erasure whose entry is durable."""
+        self._database.do(lambda connection: connection.execute(sa.delete(ERASURE).where(ERASURE.c.eid == eid)))
+
+    def rekey(self) -> int:
+        """Begin a new epoch: wrap every key anew and destroy the old wrapping key. Returns the number of keys.
+
+        A crash before the database commits leaves a wrapping key too many, one after it an old one: both go with the
+        next call.
+        """
+        count, epoch = self._database.do(self._rewrap)
+        for path in self._keys.glob("vault-kek-*.key"):
+            if path != self._kek(epoch):
+                path.unlink()
+        sync_folder(self._keys)
+        return count
+
+    def _rewrap(self, connection: sa.Connection) -> tuple[int, int]:
+        epoch = self._epoch(connection) + 1
+        self._kek(epoch).unlink(missing_ok=True)  # left by a crash, and wrapped nothing that stands
+        rows = connection.execute(sa.select(SUBJECT)).all()
+        for row in rows:
+            lookup = bytes(row.lookup)
+            wrapped = self._wrap(self._unwrap(bytes(row.wrapped), lookup, row.epoch), lookup, epoch)
+            changed = sa.update(SUBJECT).where(SUBJECT.c.lookup == lookup).values(wrapped=wrapped, epoch=epoch)
+            connection.execute(changed)
+        connection.execute(sa.update(EPOCH).values(epoch=epoch))
+        return len(rows), epoch
+
+    # -- keys --------------------------------------------------------------------------------------------------
+
+    def _epoch(self, connection: sa.Connection) -> int:
+        """Return the epoch in force; nobody begins another, or uses this one, until we commit."""
+        # A write, though nothing changes: it takes the lock on both databases, where a read would not.
+        connection.execute(sa.update(EPOCH).values(epoch=EPOCH.c.epoch))
+        epoch = connection.execute(sa.select(EPOCH.c.epoch)).scalar_one_or_none()
+        if epoch is None:
+            connection.execute(sa.insert(EPOCH).values(one=1, epoch=1))
+            return 1
+        return int(epoch)
+
+    def _kek(self, epoch: int) -> Path:
+        return self._keys / f"vault-kek-{epoch}.key"
+
+    def _wrap(self, key: bytes, lookup: bytes, epoch: int) -> bytes:
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + AESGCM(_made(self._kek(epoch))).encrypt(nonce, key, lookup)
+
+    def _unwrap(self, wrapped: bytes, lookup: bytes, epoch: int) -> bytes:
+        try:
+            kek = AESGCM(read_secret(self._kek(epoch)))
+            return kek.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], lookup)
+        except InvalidTag as error:
+            raise SettingsError(f"expected keys wrapped under {self._kek(epoch).name}, found another") from error
+
+
+def _made(path: Path) -> bytes:
+    """Read a key file, or make it; of two processes that make it, one wins and both read that one."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        try:
+            write_secret(path, os.urandom(_KEY_BYTES))
+        except SettingsError:
+            if not path.exists():
+                raise
+    return read_secret(path)
