@@ -88,6 +88,7 @@ def _regime(old: Regime, new: Regime) -> Iterator[Change]:
     yield from _value(f"{where} residual.factor", *factors, loosens=factors[1] > factors[0])
     quasi = (old.residual.max_quasi_types, new.residual.max_quasi_types)
     yield from _value(f"{where} residual.max_quasi_types", *quasi, loosens=quasi[1] > quasi[0])
+    yield from _set(f"{where} residual.reader", old.residual.readers, new.residual.readers, more_is_looser=False)
     days = (old.retention_days, new.retention_days)
     yield from _value(f"{where} retention.min_days", *days, loosens=days[1] < days[0])
     yield from _value(f"{where} zip3", old.zip3, new.zip3, loosens=old.zip3.endswith("union"))

@@ -135,6 +135,7 @@ class Residual:
 
     factor: float
     max_quasi_types: int
+    readers: frozenset[str] = frozenset()  # on-prem destinations whose model must find nothing in the copy
 
 
 @dataclass(frozen=True, slots=True)

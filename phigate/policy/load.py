@@ -16,7 +16,7 @@ from phigate.errors import PolicyFileError
 from phigate.finding import ENTITY_TABLE, EntityClass, EntityType
 from phigate.policy import lock as locks
 from phigate.policy.bundle import EPOCH, App, Bundle, Destination, DetectorSettings, Override, Regime, Rule, Site
-from phigate.policy.decision import Operator
+from phigate.policy.decision import DestinationKind, Operator
 from phigate.policy.destination_file import read_destinations, read_table
 from phigate.policy.fields import Fields, Source, closest, settle
 from phigate.policy.lock import DEVELOPMENT, TrustedKey
@@ -26,6 +26,7 @@ from phigate.policy.regime_file import read_regime
 from phigate.policy.site_file import FILE as SITE_FILE
 from phigate.policy.site_file import SiteFile, read_site
 from phigate.policy.yamls import Map, Seq, parse
+from phigate.wire.parts import Need
 
 DESTINATIONS_FILE: Final = "destinations.yaml"
 EXAMPLES_FILE: Final = "examples.yaml"
@@ -204,6 +205,7 @@ def _across(bundle: Bundle) -> Iterator[PolicyFileError]:
     for regime in bundle.regimes.values():
         for rule in regime.rules:
             yield from _rule_words(regime, rule, bundle.site)
+        yield from _reader(regime, bundle)
     yield from _aliases(bundle)
     for app in bundle.apps.values():
         yield from _app_words(app, bundle)
@@ -233,6 +235,21 @@ def _rule_words(regime: Regime, rule: Rule, site: Site) -> Iterator[PolicyFileEr
     if rule.to.transfer_ok and regime.transfer is None:
         problem = f"rule {rule.id}: transfer_ok needs the key transfer in this regime"
         yield PolicyFileError(problem, file=regime.file, line=rule.line)
+
+
+def _reader(regime: Regime, bundle: Bundle) -> Iterator[PolicyFileError]:
+    """Yield what is wrong with a second reader: it stands in the house, and its model answers by a schema."""
+    for name in sorted(regime.residual.readers):
+        there = bundle.destinations.get(name)
+        if there is None:
+            problem = f"residual.reader: unknown destination {name!r}; {closest(name, bundle.destinations)}"
+        elif there.kind is not DestinationKind.ONPREM:
+            problem = f"residual.reader: {name} is outside; the second reader stands in the house"
+        elif not any(Need.JSON_SCHEMA in model.can for model in there.models):
+            problem = f"residual.reader: no model of {name} can json_schema, by which the reader answers"
+        else:
+            continue
+        yield PolicyFileError(problem, file=regime.file, line=1)
 
 
 def _aliases(bundle: Bundle) -> Iterator[PolicyFileError]:

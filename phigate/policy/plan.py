@@ -96,6 +96,7 @@ class Plan:
         self.residual = Residual(
             factor=min(r.residual.factor for r in self.regimes),
             max_quasi_types=min(r.residual.max_quasi_types for r in self.regimes),
+            readers=frozenset().union(*(r.residual.readers for r in self.regimes)),
         )
         self.versions = tuple((r.id, r.version) for r in self.regimes)
         self._instants = sorted(set(_instants(bundle, self.regimes, self.overrides)))

@@ -25,7 +25,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "entity": ("types", "class", "threshold", "transform", "cite"),
     "date_shift": ("key", "range_days", "keep_weekday", "fallback_without_subject"),
     "token": ("scope", "format", "source"),
-    "residual": ("factor", "detectors", "vault_exact", "max_quasi_types", "on_dirty"),
+    "residual": ("factor", "detectors", "vault_exact", "max_quasi_types", "on_dirty", "reader"),
     "mode": ("mode",),
     "rule": ("id", "effect", "mode", "when", "to", "floor", "obligations", "cite"),
     "when": ("phi", "purpose_in", "tag_any", "finding_any", "attachments", "detection", "site_flag"),
@@ -138,6 +138,7 @@ def _residual(top: Fields) -> Residual:
     return Residual(
         factor=fields.number("factor", low=0.1, high=1.0),
         max_quasi_types=fields.whole("max_quasi_types", low=0, high=3),
+        readers=frozenset({fields.name("reader")}) if fields.has("reader") else frozenset(),
     )
 
 

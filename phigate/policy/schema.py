@@ -168,6 +168,7 @@ def _residual() -> Schema:
             "vault_exact": {"const": True},
             "max_quasi_types": {"type": "integer", "minimum": 0, "maximum": 3},
             "on_dirty": _word("keep_onprem"),
+            "reader": _TEXT,
         },
         ("factor", "max_quasi_types"),
     )

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from phigate.errors import PolicyFileError
 from phigate.policy.load import load, read
 from phigate.policy.lock import FILE, TrustedKey, public_bytes, sign, write_lock
+from phigate.policy.plan import plan_of
 from phigate.store.bundles import make_lock
 from tests.policy.making import DESTINATIONS, HIPAA, LGPD, SITE, bundle_of, edit, problems
 from tests.policy.test_site_file import APP, WIDEN, with_override
@@ -251,3 +252,33 @@ def test_recognizers_of_a_site_ride_in_the_bundle(shipped_files: dict[str, bytes
 def test_nothing_at_all_is_refused() -> None:
     assert read({}).bundle is None
     assert len(read({}).problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("medgemma", ""),
+        ("medgema", "unknown destination 'medgema'; did you mean 'medgemma'?"),
+        ("eu-cloud", "eu-cloud is outside; the second reader stands in the house"),
+    ],
+)
+def test_a_second_reader_stands_in_the_house(shipped_files: dict[str, bytes], name: str, problem: str) -> None:
+    files = edit(shipped_files, HIPAA, ("on_dirty: keep_onprem", f"on_dirty: keep_onprem, reader: {name}"))
+    found = [words for _, words in problems(files) if "reader" in words]
+    assert found == ([f"{HIPAA}:1: residual.reader: {problem}"] if problem else [])
+
+
+def test_a_second_reader_answers_by_a_schema(shipped_files: dict[str, bytes]) -> None:
+    files = edit(shipped_files, HIPAA, ("on_dirty: keep_onprem", "on_dirty: keep_onprem, reader: medgemma"))
+    files = edit(files, DESTINATIONS, ("logprobs, json_schema], context: 131072", "logprobs], context: 131072"))
+    assert [words for _, words in problems(files)] == [
+        f"{HIPAA}:1: residual.reader: no model of medgemma can json_schema, by which the reader answers"
+    ]
+
+
+def test_readers_of_all_bound_regimes_must_find_nothing(shipped_files: dict[str, bytes]) -> None:
+    keep = "on_dirty: keep_onprem"
+    bundle = bundle_of(edit(shipped_files, HIPAA, (keep, f"{keep}, reader: medgemma")))
+    assert plan_of(bundle, "demo").residual.readers == {"medgemma"}
+    assert plan_of(bundle, "br-hospital").residual.readers == frozenset()
+    assert plan_of(bundle_of(shipped_files), "demo").residual.readers == frozenset()
