@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from phigate.analysis import Analysis, PartAnalysis, Unread
+from phigate.audit import schema
 from phigate.audit.record import Draft, Receipt
 from phigate.deid.release import Release
 from phigate.errors import UnavailableError
@@ -73,6 +74,7 @@ class FakeLedger:
     async def append(self, draft: Draft) -> Receipt:
         if self.fail_from is not None and len(self.drafts) >= self.fail_from:
             raise UnavailableError("the ledger cannot be written", code="ledger_unavailable")
+        schema.check(draft)  # as the real one does: an entry that it refuses is an entry that is missing
         self.drafts.append(draft)
         index = len(self.drafts) - 1
         leaf = hashlib.sha256(repr(draft).encode()).digest()

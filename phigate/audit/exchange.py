@@ -120,7 +120,7 @@ def outcome(
     }
     if 100 <= http_status <= 599:
         fields["http"] = http_status
-    if sent is not None:
+    if sent is not None and sent[0]:  # of nothing there is no MAC; the status says that nothing left
         fields["sent"] = _body(sent)
     if answer is not None:
         fields["out"] = _body(answer)

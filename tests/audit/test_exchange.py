@@ -167,9 +167,10 @@ def test_an_outcome_points_at_its_intent() -> None:
     }
 
 
-def test_an_outcome_of_nothing_sent_is_short() -> None:
+@pytest.mark.parametrize("sent", [None, (0, b"")])
+def test_an_outcome_of_nothing_sent_is_short(sent: tuple[int, bytes] | None) -> None:
     draft = an_outcome(
-        status=Status.NOT_SENT, http_status=0, sent=None, answer=None, tokens={}, misses={}, provider_request_id=""
+        status=Status.NOT_SENT, http_status=0, sent=sent, answer=None, tokens={}, misses={}, provider_request_id=""
     )
     check(draft)
     assert draft.fields.keys() == {"intent", "status", "latency_ms"}
