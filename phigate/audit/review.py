@@ -27,12 +27,18 @@ _CONTEXT: Final = b"phigate break-glass review v1\n"
 class Call:
     """One call for break-glass that was granted, what it opened, and who looked at it since."""
 
+    origin: str  # of the log that holds it
     index: int
     leaf: bytes
     fields: Mapping[str, Any]
     sent: list[str] = field(default_factory=list)  # destination and form of each attempt
     reviews: list[Mapping[str, Any]] = field(default_factory=list)  # those that count
     void: list[str] = field(default_factory=list)  # why others do not
+
+    @property
+    def record_id(self) -> str:
+        """Return ``origin#index``, as it stands in x-phigate-record."""
+        return f"{self.origin}#{self.index}"
 
     def state(self, now: str) -> str:
         """Return reviewed, open or overdue. ``now`` is an RFC 3339 time as entries have it."""
@@ -73,15 +79,15 @@ def review(call: Call, *, verdict: str, by: TrustedKey, key: Ed25519PrivateKey, 
 
 
 def calls(
-    entries: Iterable[tuple[int, bytes, Mapping[str, Any]]], *, trust: Sequence[TrustedKey], names: Pseudonyms
+    entries: Iterable[tuple[str, int, bytes, Mapping[str, Any]]], *, trust: Sequence[TrustedKey], names: Pseudonyms
 ) -> list[Call]:
-    """Return every call, oldest first. ``entries`` are index, leaf hash and fields of all entries, in order."""
+    """Return every call, oldest first. ``entries`` are origin, index, leaf hash and fields, in order."""
     found: dict[str, Call] = {}
     by_exchange: dict[str, Call] = {}
-    for index, leaf, fields in entries:
+    for origin, index, leaf, fields in entries:
         match fields.get("kind"):
             case "break_glass":
-                call = found[leaf.hex()] = Call(index, leaf, fields)
+                call = found[leaf.hex()] = Call(origin, index, leaf, fields)
                 by_exchange[str(fields.get("rid", ""))] = call
             case "intent" if str(fields.get("rid", "")) in by_exchange:
                 destination = fields["destination"]

@@ -58,7 +58,7 @@ def list_(*, config: Path, as_json: bool, unreviewed: bool) -> None:
 
 
 @glass.command()
-@click.argument("index", type=int)
+@click.argument("record")
 @click.option("--verdict", type=click.Choice(["justified", "not_justified"]), required=True)
 @click.option(
     "--key",
@@ -67,8 +67,11 @@ def list_(*, config: Path, as_json: bool, unreviewed: bool) -> None:
     help="Your own signing key, from phigate policy keygen; its public half stands in policy_keys with your name.",
 )
 @_CONFIG
-def review(index: int, *, verdict: str, key: Path, config: Path) -> None:
-    """Sign your verdict on the call at INDEX, as `phigate glass list` shows it, and write it into the ledger."""
+def review(record: str, *, verdict: str, key: Path, config: Path) -> None:
+    """Sign your verdict on the call RECORD, as `phigate glass list` shows it, and write it into the ledger.
+
+    RECORD is ORIGIN#INDEX, or INDEX alone where only one log holds a call there.
+    """
     from phigate.audit import review as reviews
     from phigate.policy.lock import public_bytes
     from phigate.signing import read_private
@@ -77,14 +80,17 @@ def review(index: int, *, verdict: str, key: Path, config: Path) -> None:
         settings = _settings(config)
         names, private = _pseudonyms(settings), read_private(key)
         by = reviews.reviewer(settings.policy_keys, public_bytes(private))
-        call = next((each for each in _calls(settings, names) if each.index == index), None)
-        if call is None:
-            raise SettingsError(f"entry {index} is no call for break-glass; phigate glass list shows them")
+        found = [c for c in _calls(settings, names) if record in (c.record_id, str(c.index))]
+        if len(found) != 1:
+            raise SettingsError(
+                f"expected one call for break-glass {record}, found {len(found)}; see phigate glass list"
+            )
+        (call,) = found
         if any(each["key"] == by.key.hex() for each in call.reviews):
-            raise SettingsError(f"you reviewed entry {index} already; a review is never changed")
+            raise SettingsError(f"you reviewed {call.record_id} already; a review is never changed")
         draft = reviews.review(call, verdict=verdict, by=by, key=private, names=names)
-        record = asyncio.run(_append(settings, draft))
-    click.echo(f"{record}: {by.name} finds entry {index} {verdict.replace('_', ' ')}")
+        written = asyncio.run(_append(settings, draft))
+    click.echo(f"{written}: {by.name} finds {call.record_id} {verdict.replace('_', ' ')}")
 
 
 async def _append(settings: Settings, draft: Any) -> str:
@@ -110,26 +116,30 @@ def _pseudonyms(settings: Settings) -> Pseudonyms:
 
 def _calls(settings: Settings, names: Pseudonyms) -> list[Call]:
     from phigate.audit.review import calls
+
+    return calls(_entries(settings), trust=settings.policy_keys, names=names)
+
+
+def _entries(settings: Settings) -> Iterator[tuple[str, int, bytes, dict[str, Any]]]:
+    """Yield what speaks of calls, from every segment of the ledger."""
+    from phigate.store.places import ledger_name, segments
     from phigate.store.source import DatabaseSource
-
-    with DatabaseSource(settings.database, origin=settings.origin) as source:
-        return calls(_entries(source), trust=settings.policy_keys, names=names)
-
-
-def _entries(source: Any) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
     from phigate.tlog.record import parse_entry
 
     kinds = {"break_glass", "review", "intent"}
-    for at in range(0, source.size, 512):
-        for row in source.rows(at, min(at + 512, source.size)):
-            if row.kind in kinds:
-                yield row.idx, bytes(row.leaf), dict(parse_entry(bytes(row.entry)).fields)
+    for segment in segments(settings.database, name=ledger_name(settings.origin)):
+        with DatabaseSource(segment.url, origin=segment.origin) as source:
+            for at in range(0, source.size, 512):
+                for row in source.rows(at, min(at + 512, source.size)):
+                    if row.kind in kinds:
+                        fields = dict(parse_entry(bytes(row.entry)).fields)
+                        yield segment.origin, row.idx, bytes(row.leaf), fields
 
 
 def _row(call: Call, now: str) -> dict[str, Any]:
     fields = call.fields
     return {
-        "index": call.index,
+        "record": call.record_id,
         "at": fields["ts"],
         "state": call.state(now),
         "app": fields["app"],
@@ -148,7 +158,7 @@ def _row(call: Call, now: str) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     went = ", ".join(row["sent"]) or "nothing was sent"
     who = f"{row['role']} {row['actor']} of {row['app']}"
-    head = f"#{row['index']} {row['at'][:19]}Z {row['state']}: {who}, {row['reason']}; to {went}"
+    head = f"{row['record']} {row['at'][:19]}Z {row['state']}: {who}, {row['reason']}; to {went}"
     lines = [f"{head}; review by {row['review_by'][:16]}Z"]
     lines += [f"    {r['role']} {r['actor']}: {r['verdict'].replace('_', ' ')}" for r in row["reviews"]]
     lines += [f"    a review does not count: {why}" for why in row["void"]]

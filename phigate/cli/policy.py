@@ -286,28 +286,31 @@ def diff(before: str, after: str, *, every: bool, at: str | None, as_json: bool)
 
 @policy.command()
 @FOLDER
-@click.option("--ledger", required=True, metavar="DATABASE|FILE", help="A ledger, or JSON lines of one.")
+@click.option("--ledger", metavar="DATABASE|FILE", help="A ledger, or JSON lines of one; else that of --config.")
+@CONFIG
 @click.option("--since", "since_text", default="30d", show_default=True, help="30d, 12h, 2w, or a date.")
 @click.option("--before", metavar="FOLDER|REV", help="The bundle that was in force, to make the reading certain.")
 @click.option("--then", is_flag=True, help="Judge papers at the instant of each entry, not at --at.")
 @click.option("--fail-if-looser", is_flag=True, help="Exit status 1 if any exchange would find a door more open.")
 @AT
 @JSON
-def replay(folder: Path, *, ledger: str, since_text: str, as_json: bool, **options: Any) -> None:
+def replay(folder: Path, *, ledger: str | None, since_text: str, as_json: bool, **options: Any) -> None:
     """Decide past exchanges again under this bundle, and count where they went and where they would go.
 
-    Reads types, counts, purposes and tags from the ledger; it holds no text. What it cannot know for certain it takes
-    strictly and counts as uncertain.
+    Reads types, counts, purposes and tags from the ledger; it holds no text. With --config, the bundles that were in
+    force are at hand, which makes the reading certain. What cannot be known it takes strictly and counts as uncertain.
     """
+    from phigate.cli.policy_kept import known_bundles
     from phigate.cli.policy_show import console, show_tally, tally_json
-    from phigate.cli.policy_sources import bundle_of, day, files_of, progress, records, since
+    from phigate.cli.policy_sources import bundle_of, day, files_of, ledger_of, progress, records, since
     from phigate.policy.replay import replay as again
     from phigate.policy.replay import tally
 
     with failing():
         bundle = read_bundle(folder)
-        before = bundle_of(files_of(options["before"], beside=folder)) if options["before"] else None
-        size, entries = records(ledger, since=since(since_text, now=day(None)))
+        named = bundle_of(files_of(options["before"], beside=folder)) if options["before"] else None
+        before = known_bundles(options["config"], named)
+        size, entries = records(ledger_of(ledger, options["config"]), since=since(since_text, now=day(None)))
         with progress("deciding again", size, quiet=as_json) as watched:
             at = None if options["then"] else clock(options["at"], bundle)
             total = tally(again(watched(entries), after=bundle, before=before, at=at))

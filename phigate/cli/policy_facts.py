@@ -85,7 +85,7 @@ def _of_request(bundle: Bundle, now: datetime, app: str, body: bytes) -> Facts:
     analysis = analyzed(bundle, request.parts)
     return Facts(
         app=app,
-        found=found(analysis, request.parts),
+        found=found(analysis, request.parts, today=now.date()),
         complete=analysis.complete,
         attachments=request.attachments,
         model=request.model,
@@ -95,14 +95,19 @@ def _of_request(bundle: Bundle, now: datetime, app: str, body: bytes) -> Facts:
 
 
 def analyzed(bundle: Bundle, parts: Sequence[Part]) -> Analysis:
-    """Return what the real detector finds in these parts. Nothing of it is printed or kept."""
+    """Return what the real detector finds in the parts of one request. Nothing of it is printed or kept."""
+    return analyzed_each(bundle, [parts])[0]
+
+
+def analyzed_each(bundle: Bundle, requests: Sequence[Sequence[Part]]) -> list[Analysis]:
+    """Return what the real detector finds in each of several requests; it is started once."""
     from phigate.analyzers.presidio import PresidioAnalyzer
 
-    async def run() -> Analysis:
+    async def run() -> list[Analysis]:
         analyzer = PresidioAnalyzer(bundle)
         await analyzer.start()
         try:
-            return await analyzer.analyze(parts, bundle=bundle)
+            return [await analyzer.analyze(parts, bundle=bundle) for parts in requests]
         finally:
             await analyzer.close()
 
@@ -111,17 +116,11 @@ def analyzed(bundle: Bundle, parts: Sequence[Part]) -> Analysis:
 
 def _entry(options: dict[str, Any]) -> Record:
     """Return the entry of an exchange, from --ledger or from the ledger of --config."""
-    from phigate.cli.policy_sources import records
+    from phigate.cli.policy_sources import ledger_of, records
 
-    place = options["ledger"]
     if not options["rid"]:
         raise click.UsageError("expected --rid beside --ledger")
-    if not place and options["config"] is not None:
-        from phigate.app.settings import load
-
-        place = load(options["config"]).database
-    if not place:
-        raise click.UsageError("expected --ledger or --config beside --rid")
+    place = ledger_of(options["ledger"], options["config"])
     for record in records(place, since=_FLOOR)[1]:
         if record.get("rid") == options["rid"] and "forms" in record:
             return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,20 @@ def kept_bundle(config: Path, digest: str) -> Bundle:
         count = "none" if not found else str(len(found))
         raise SettingsError(f"expected one kept bundle {wanted}, found {count}; phigate policy bundles lists them")
     return archive.read(found[0])
+
+
+def known_bundles(config: Path | None, folder: Bundle | None) -> Callable[[str], Bundle | None]:
+    """Return what finds the bundle of a digest: the given one, or one that the gateway of ``config`` kept."""
+    archive = archive_of(config) if config is not None else None
+    found: dict[str, Bundle | None] = {folder.digest: folder} if folder is not None else {}
+
+    def known(digest: str) -> Bundle | None:
+        if digest not in found:
+            kept = archive is not None and digest in archive.digests()
+            found[digest] = archive.read(digest) if archive is not None and kept else None
+        return found[digest]
+
+    return known
 
 
 @click.command()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phigate.errors import SettingsError
+from phigate.policy import lock as locks
 from phigate.policy.bundle import Bundle
 from phigate.policy.fields import instant
 from phigate.policy.load import is_bundle_file, read
@@ -80,13 +82,21 @@ def _git(where: Path, *arguments: str) -> bytes:
 
 
 def bundle_of(files: Mapping[str, bytes]) -> Bundle:
-    """Return the unsigned reading of files that must be free of problems. Raises `PolicyFileError`."""
+    """Return the reading of files that must be free of problems, whoever signed them. Raises `PolicyFileError`.
+
+    Where the lock beside them speaks of these files as they are, it names the bundle; else it is ``unsigned``.
+    """
     reading = read(files)
     if reading.problems or reading.bundle is None:
         first, *rest = reading.problems
         first.more = tuple(rest)
         raise first
-    return reading.bundle
+    if locks.FILE not in files:
+        return reading.bundle
+    lock = locks.read_lock(files[locks.FILE])
+    if any(locks.check_digests(lock, reading.digests)):
+        return reading.bundle
+    return replace(reading.bundle, digest=lock.digest, effective=lock.effective_at or reading.bundle.effective)
 
 
 def day(text: str | None) -> datetime:
@@ -132,6 +142,17 @@ def _trusted(text: str) -> TrustedKey:
     return TrustedKey(key, role)
 
 
+def ledger_of(place: str | None, config: Path | None) -> str:
+    """Return the ledger that the options name: --ledger, else that of --config."""
+    if place:
+        return place
+    if config is None:
+        raise click.UsageError("expected --ledger, or --config of the gateway")
+    from phigate.app.settings import load as load_settings
+
+    return load_settings(config).database
+
+
 def records(place: str, *, since: datetime) -> tuple[int | None, Iterator[Mapping[str, Any]]]:
     """Return about how many entries a ledger holds from an instant on (None: unknown), and what they say.
 
@@ -142,11 +163,18 @@ def records(place: str, *, since: datetime) -> tuple[int | None, Iterator[Mappin
         raise click.BadParameter(f"expected a ledger database or a file of JSON lines, found none: {place}")
     if "://" not in place and not _is_sqlite(path):
         return None, _newer(_from_lines(path), since)
+    from phigate.store.places import segments
     from phigate.store.source import DatabaseSource
 
-    source = DatabaseSource(place if "://" in place else f"sqlite:///{path}")
-    start = _first_index(source, since)
-    return source.size - start, _newer(_from_database(source, start), since)
+    url = place if "://" in place else f"sqlite:///{path.resolve()}"
+    found = segments(url)
+    if not found:
+        raise click.BadParameter(f"expected a ledger, found a database without one: {place}")
+    sources = [DatabaseSource(segment.url, origin=segment.origin) for segment in found]
+    starts = [_first_index(source, since) for source in sources]
+    size = sum(source.size - start for source, start in zip(sources, starts, strict=True))
+    entries = (each for one in zip(sources, starts, strict=True) for each in _from_database(*one))
+    return size, _newer(entries, since)
 
 
 def _newer(entries: Iterator[Mapping[str, Any]], since: datetime) -> Iterator[Mapping[str, Any]]:

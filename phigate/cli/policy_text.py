@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from phigate.cli.policy_facts import analyzed
+from phigate.analysis import Analysis
+from phigate.cli.policy_facts import analyzed_each
 from phigate.phi import PHIText
 from phigate.policy.bundle import Bundle, Case
 from phigate.policy.cases import Outcome, Result, cases_of, differences, facts_of, stage
@@ -14,17 +15,22 @@ from phigate.wire.parts import Part, PartKind
 
 def run_texts(bundle: Bundle) -> list[Result]:
     """Run every case that has a text: its findings come from the detector, all else from ``given``."""
-    return [_run(bundle, case) for case in cases_of(bundle) if "text" in case.body]
+    texts = [case for case in cases_of(bundle) if "text" in case.body]
+    parts = [Part(0, "/messages/0/content", PHIText(str(case.body["text"])), PartKind.TEXT, "user") for case in texts]
+    found = analyzed_each(bundle, [(part,) for part in parts]) if parts else []
+    return [_run(bundle, *each) for each in zip(texts, parts, found, strict=True)]
 
 
-def _run(bundle: Bundle, case: Case) -> Result:
+def _run(bundle: Bundle, case: Case, part: Part, analysis: Analysis) -> Result:
     from phigate.deid.found import found
 
-    part = Part(0, "/messages/0/content", PHIText(str(case.body["text"])), PartKind.TEXT, "user")
-    analysis = analyzed(bundle, (part,))
     setting = stage(bundle, case)
+    given = facts_of(case, setting)
     facts = replace(
-        facts_of(case, setting), found=found(analysis, (part,)), complete=analysis.complete, app=setting.app
+        given,
+        found=found(analysis, (part,), today=given.now.date()),
+        complete=analysis.complete and given.complete,
+        app=setting.app,
     )
     decision = decide(setting.bundle, facts)
     types = frozenset(str(f.entity_type) for f in facts.found)

@@ -8,7 +8,7 @@ bundle is not at hand, the stricter reading is taken and the exchange is counted
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -21,6 +21,7 @@ from phigate.policy.decision import Decision, Facts, Form, Found, Hold, Operator
 from phigate.wire.parts import Attachments
 
 Record = Mapping[str, object]
+Known = Callable[[str], Bundle | None]
 REFUSED: Final = "refused"
 _LEFT_ALONE: Final = {
     Family.DATE: frozenset({Operator.KEEP, Operator.YEAR}),
@@ -28,6 +29,10 @@ _LEFT_ALONE: Final = {
     Family.GEO: frozenset({Operator.KEEP, Operator.POSTAL3, Operator.STATE}),
 }
 _KEEP: Final = frozenset({Operator.KEEP})
+
+
+def _unknown(_digest: str) -> None:
+    """Know no bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +81,11 @@ class Tally:
 
 
 def replay(
-    records: Iterable[Record], *, after: Bundle, before: Bundle | None = None, at: datetime | None = None
+    records: Iterable[Record], *, after: Bundle, before: Known = _unknown, at: datetime | None = None
 ) -> Iterator[Replayed | str]:
     """Yield each exchange decided again, or why it cannot be.
 
+    ``before`` returns the bundle of a digest, as it was in force, or None where it is not at hand.
     ``at`` is the instant at which papers are judged; None: the instant of each entry. A first attempt stands for its
     exchange; refusals that hold a decision count as exchanges too.
     """
@@ -87,7 +93,7 @@ def replay(
         if not _is_decided(record):
             continue
         try:
-            yield _one(record, after=after, before=before, at=at)
+            yield _one(record, after=after, before=before(str(record.get("policy", ""))), at=at)
         except PhigateError as error:
             yield getattr(error, "code", "undecided")
         except (KeyError, TypeError, ValueError):
@@ -116,7 +122,7 @@ def _one(record: Record, *, after: Bundle, before: Bundle | None, at: datetime |
     recorded = _forms(record)
     strict, lenient = (facts_of(record, now=then, lenient=each) for each in (False, True))
     chosen, certain = strict, strict == lenient
-    if before is not None and before.digest == record.get("policy"):
+    if before is not None:
         fitting = [facts for facts in (strict, lenient) if _decided(before, facts).forms == recorded]
         chosen, certain = (fitting[0], True) if fitting else (strict, False)
     decision = _decided(after, _moved(chosen, at or then))

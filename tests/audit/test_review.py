@@ -30,7 +30,8 @@ GLASS: dict[str, Any] = {
     "actor": NAMES.person("dave"),
     "review_by": "2026-12-18T00:00:00.000000Z",
 }
-CALL = Call(4, LEAF, GLASS)
+LOG = "audit.test/phigate"
+CALL = Call(LOG, 4, LEAF, GLASS)
 INTENT: dict[str, Any] = {"kind": "intent", "rid": RID, "destination": {"id": "eu-cloud", "form": "scrubbed"}}
 OPEN, LATE = "2026-12-17T23:59:59.000000Z", "2026-12-18T00:00:01.000000Z"
 
@@ -42,7 +43,11 @@ def written(by: TrustedKey = TRUST[0], key: Ed25519PrivateKey = CAROL, **changed
 
 
 def read(*more: dict[str, Any], trust: tuple[TrustedKey, ...] = TRUST) -> Call:
-    entries = [(4, LEAF, GLASS), (5, bytes(32), INTENT), *((6 + n, bytes(32), each) for n, each in enumerate(more))]
+    entries = [
+        (LOG, 4, LEAF, GLASS),
+        (LOG, 5, bytes(32), INTENT),
+        *((LOG, 6 + n, bytes(32), each) for n, each in enumerate(more)),
+    ]
     (call,) = calls(entries, trust=trust, names=NAMES)
     return call
 
@@ -54,6 +59,7 @@ def test_a_review_by_a_second_person_counts() -> None:
     call = read(written())
     assert (call.state(LATE), call.void, call.sent) == ("reviewed", [], ["eu-cloud scrubbed"])
     assert call.reviews[0]["verdict"] == "justified"
+    assert call.record_id == "audit.test/phigate#4"
 
 
 def test_a_call_without_a_review_is_open_and_then_overdue() -> None:
@@ -65,7 +71,7 @@ def test_who_broke_the_glass_cannot_review_it() -> None:
     with pytest.raises(SettingsError, match="a second person does"):
         review(CALL, verdict="justified", by=TRUST[1], key=DAVE, names=NAMES)
     # Nor by writing the entry without asking.
-    other = Call(4, LEAF, {**GLASS, "actor": "u-somebody"})
+    other = Call(LOG, 4, LEAF, {**GLASS, "actor": "u-somebody"})
     draft = review(other, verdict="justified", by=TRUST[1], key=DAVE, names=NAMES)
     call = read({"kind": "review", **draft.fields})
     assert (call.void, call.state(LATE)) == (["it is by the one who broke the glass"], "overdue")
@@ -96,7 +102,7 @@ def test_a_review_of_another_entry_says_nothing_of_this_one() -> None:
 
 
 def test_an_exchange_without_a_call_is_none_of_this() -> None:
-    assert calls([(0, LEAF, INTENT), (1, LEAF, {"kind": "heartbeat"})], trust=TRUST, names=NAMES) == []
+    assert calls([(LOG, 0, LEAF, INTENT), (LOG, 1, LEAF, {"kind": "heartbeat"})], trust=TRUST, names=NAMES) == []
 
 
 def test_a_reviewer_is_trusted_named_and_not_revoked() -> None:

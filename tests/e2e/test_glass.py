@@ -62,15 +62,15 @@ def test_an_emergency_opens_one_step_and_a_second_person_reviews_it(tmp_path: Pa
             def review(name: str) -> Any:
                 where = str(home.site.parent / f"{name}.key")
                 wanted = ["--verdict", "justified", "--key", where, "--config", str(home.site)]
-                return home.phigate("glass", "review", str(call["index"]), *wanted)
+                return home.phigate("glass", "review", call["record"], *wanted)
 
             own = review("dave")
             assert (own.returncode, "a second person does" in own.stderr) == (1, True)
             done = review("carol")
             assert done.returncode == 0, done.stderr
-            assert "carol finds entry" in done.stdout
+            assert "carol finds audit.phigate.example/demo" in done.stdout
             again = review("carol")
-            assert "you reviewed entry" in again.stderr
+            assert "you reviewed audit." in again.stderr
             (call,) = json.loads(home.phigate("glass", "list", "--config", str(home.site), "--json").stdout)
             assert (call["state"], call["reviews"][0]["role"]) == ("reviewed", "dpo")
             shown = home.phigate("glass", "list", "--config", str(home.site)).stdout

@@ -34,7 +34,10 @@ KEPT = {"medgemma": "raw", "eu-cloud": "no"}
 
 
 def one(bundle: Bundle, *, before: Bundle | None = None, at: datetime | None = None, **fields: Any) -> Replayed:
-    (found,) = replay([{**INTENT, **fields}], after=bundle, before=before, at=at)
+    def known(digest: str) -> Bundle | None:
+        return before if before is not None and before.digest == digest else None
+
+    (found,) = replay([{**INTENT, **fields}], after=bundle, before=known, at=at)
     assert isinstance(found, Replayed)
     return found
 
