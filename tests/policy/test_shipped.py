@@ -42,7 +42,9 @@ def test_the_shipped_lock_needs_dev(shipped_files: dict[str, bytes]) -> None:
 def test_all_shipped_files_load_within_a_second(shipped_files: dict[str, bytes]) -> None:
     begun = time.process_time()
     load(shipped_files, dev=True)
-    assert time.process_time() - begun < 1.0
+    took = time.process_time() - begun
+    print(f"\n{len(shipped_files)} files, three regimes, loaded and verified in {took * 1000:.0f} ms")
+    assert took < 1.0
 
 
 def test_a_site_copy_loads_and_passes_whenever_it_is_written(tmp_path: Path) -> None:
