@@ -25,6 +25,7 @@ from phigate.finding import EntityType
 from phigate.policy.bundle import Destination
 from phigate.policy.decision import Candidate, DestinationKind, Form, Operator
 from phigate.ports import Analyzer, Metrics
+from phigate.reading import SecondReader
 from phigate.wire import chat
 from phigate.wire.parts import Part
 
@@ -35,7 +36,8 @@ _PASSES = 2  # decisions 11: once, and once more after redacting what was found
 class Egress:
     """Makes the copy that one candidate may receive."""
 
-    def __init__(self, *, analyzer: Analyzer, metrics: Metrics, pseudonyms: Pseudonyms) -> None:
+    def __init__(self, *, analyzer: Analyzer, metrics: Metrics, pseudonyms: Pseudonyms, reader: SecondReader) -> None:
+        self._reader = reader
         self._analyzer = analyzer
         self._pseudonyms = pseudonyms
         self._metrics = metrics
@@ -66,9 +68,12 @@ class Egress:
             if any(_MESSAGE.fullmatch(name) for name in made.dropped):
                 return None  # a message would be missing: the model would answer something else
             after = chat.outgoing_parts(request, scrubbed.edits, allow=allow)
-            residue = await self._look_again(exchange, scrubbed, after, made.body)
+            residue = await self._look_again(exchange, scrubbed, after, made.body, inside=inside)
+            if residue is None:
+                return None
             if residue.clean:
-                summary = ResidualSummary(clean=True, passes=number, types_left=residue.types_left)
+                readers = () if inside else tuple(sorted(decision.residual.readers))
+                summary = ResidualSummary(True, number, residue.types_left, readers)
                 release = None
                 if not inside:
                     release = scrubbed_release(made.fields, dropped=made.dropped, forbidden=residue.forbidden)
@@ -78,8 +83,13 @@ class Egress:
             scrubbed = redact_more(request.parts, scrubbed, residue)
         return None
 
-    async def _look_again(self, exchange: Exchange, scrubbed: Scrubbed, after: Sequence[Part], body: bytes) -> Residue:
-        """Re-scan what leaves with the second set of recognizers, and search it for every value of the map."""
+    async def _look_again(
+        self, exchange: Exchange, scrubbed: Scrubbed, after: Sequence[Part], body: bytes, *, inside: bool
+    ) -> Residue | None:
+        """Re-scan what leaves with the second set of recognizers, and search it for every value of the map.
+
+        What comes out clean is shown to the second reader, where policy asks for one. None: it could not read.
+        """
         began = time.monotonic()
         decision = exchange.decision
         second = await self._rescan(exchange, after)
@@ -87,7 +97,11 @@ class Egress:
             joined = await self._rescan(exchange, [edge.joined for edge in edges])
             second = stitched(second, edges, joined, crossing=True)
         self._metrics.observe("rescan_seconds", time.monotonic() - began)
-        return residual(after, second, scrubbed, decision, body)
+        residue = residual(after, second, scrubbed, decision, body)
+        if inside or not residue.clean or not decision.residual.readers:
+            return residue
+        read = await self._reader.look(exchange, after, second)
+        return None if read is None else residual(after, read, scrubbed, decision, body)
 
     async def _rescan(self, exchange: Exchange, parts: Sequence[Part]) -> Analysis:
         return await self._analyzer.rescan(parts, bundle=exchange.bundle, thresholds=exchange.decision.thresholds)

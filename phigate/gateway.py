@@ -26,7 +26,8 @@ from phigate.policy.bundle import App, Bundle
 from phigate.policy.decide import decide
 from phigate.policy.decision import Candidate, Decision, DestinationKind, Facts, Hold, Mode
 from phigate.policy.room import with_room
-from phigate.ports import Analyzer, External, HeldParts, Ledger, Metrics, OnPrem, UpstreamReply
+from phigate.ports import Analyzer, External, HeldParts, Ledger, Metrics, OnPrem, Subjects, UpstreamReply
+from phigate.reading import SecondReader
 from phigate.returning import Returning
 from phigate.vouching import Vouching
 from phigate.wire import chat
@@ -52,6 +53,7 @@ class Ports:
     print_key: bytes  # key of the fingerprints of held parts
     new_rid: Callable[[], str]
     vouching: Vouching  # reads signed contexts
+    subjects: Subjects  # tags of patients
     pseudonyms: Pseudonyms  # keys of operators that need one
     now: Callable[[], float] = time.time
     shadow: Callable[[str, Facts, Decision], None] | None = None  # takes what a shadow bundle is compared with
@@ -63,7 +65,12 @@ class Gateway:
     def __init__(self, ports: Ports, *, limits: Limits) -> None:
         self._ports = ports
         self._limits = limits
-        self._egress = Egress(analyzer=ports.analyzer, metrics=ports.metrics, pseudonyms=ports.pseudonyms)
+        self._egress = Egress(
+            analyzer=ports.analyzer,
+            metrics=ports.metrics,
+            pseudonyms=ports.pseudonyms,
+            reader=SecondReader(ports.onprem, ports.metrics),
+        )
         self.returning = Returning(
             ledger=ports.ledger,
             analyzer=ports.analyzer,
@@ -111,7 +118,7 @@ class Gateway:
     async def _said(self, rid: str, app: App, bundle: Bundle, body: bytes, context: str) -> Said:
         """Return what a signed context says. One that does not hold refuses the request, whatever it says."""
         try:
-            return await self._ports.vouching.said(context, app, bundle, body, rid=rid, now=self._now())
+            return await self._ports.vouching.said(context, app, bundle, body, now=self._now())
         except (CallerError, UnavailableError) as error:
             self._ports.metrics.count("contexts_refused", reason=error.code)
             await self.refused(rid, app.name, error.code, None, None)
@@ -235,6 +242,8 @@ class Gateway:
 
     async def _record(self, exchange: Exchange, outbound: Outbound) -> Sent:
         attempt = len(exchange.tried)
+        if exchange.subjects is None:
+            exchange.subjects = await self._tagged(exchange)
         began = time.monotonic()
         intent = await self._ports.ledger.append(
             entries.intent(
@@ -252,12 +261,23 @@ class Gateway:
                 inherited=exchange.facts.inherited,
                 released=self._ports.mac(outbound.body),
                 dropped=len(outbound.dropped),
-                subjects=exchange.said.subjects,
+                subjects=exchange.subjects,
                 tables=outbound.tables,
             )
         )
         self._ports.metrics.observe("ledger_append_seconds", time.monotonic() - began, kind="intent")
         return Sent(exchange, outbound, intent, attempt)
+
+    async def _tagged(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
+        """Return the tags of the patients in an exchange. One that could not be accounted for goes nowhere."""
+        subjects, tenant = self._ports.subjects, exchange.app.tenant
+        said = () if exchange.said.subject is None else (exchange.said.subject,)
+        references = (*said, *subjects.lookups.found(tenant, exchange.analysis, exchange.request.parts))
+        try:
+            return await subjects.tags(exchange.rid, references) if references else ()
+        except UnavailableError as error:
+            await self.refused(exchange.rid, exchange.app.name, error.code, exchange.decision, exchange.analysis)
+            raise
 
     async def _send(self, outbound: Outbound, *, stream: bool) -> UpstreamReply:
         if outbound.release is not None:

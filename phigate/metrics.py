@@ -23,6 +23,8 @@ COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "inherited_limits": (("hold",), "exchanges that inherited a limit of an earlier one"),
     "incomplete": (("why",), "exchanges whose detection was incomplete"),
     "model_tokens": (("kind", "of"), "tokens that models read (prompt) and wrote (completion), as they say"),
+    "reader_named": (("placed",), "strings that the second reader named, by whether they stand in the copy"),
+    "reader_failures": (("code",), "copies that stayed home because the second reader could not read them"),
     "upstream_errors": (("kind",), "upstream calls that failed"),
     "ledger_errors": (("code",), "appends that failed"),
     "contexts_refused": (("reason",), "signed contexts that were not taken: forged, expired, used before"),
@@ -33,6 +35,7 @@ COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 TIMINGS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "detect_seconds": ((), "detection of one request"),
     "rescan_seconds": ((), "re-scan of one outgoing copy"),
+    "reader_seconds": ((), "one look of the second reader at one outgoing copy"),
     "ledger_append_seconds": (("kind",), "until an entry was durable"),
     "upstream_first_byte_seconds": (("kind",), "until the first byte of an upstream's answer"),
     "exchange_seconds": (("mode",), "whole exchanges"),

@@ -33,6 +33,7 @@ class ResidualSummary:
     clean: bool
     passes: int
     types_left: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()  # destinations in the house whose models found nothing in it
 
 
 def intent(
@@ -83,6 +84,7 @@ def intent(
             "clean": residual.clean,
             "passes": residual.passes,
             "types_left": _sorted(_type(name) for name in residual.types_left),
+            **({"readers": [*residual.readers]} if residual.readers else {}),
         }
     return Draft(Kind.INTENT, _without_empty(fields, keep=("found", "forms", "regimes")), rid, attempt)
 

@@ -132,7 +132,9 @@ OPTIONAL: Final[dict[Kind, dict[str, Shape]]] = {
         **_DECIDED,
         **_DETECTED,
         "operators": table(TYPE, table(one_of([each.value for each in Operator]), COUNT)),
-        "residual": record({"clean": FLAG, "passes": number(0, 100), "types_left": list_of(TYPE)}),
+        "residual": record(
+            {"clean": FLAG, "passes": number(0, 100), "types_left": list_of(TYPE)}, {"readers": list_of(ID)}
+        ),
         "inherited": _HOLDS,
         "dropped": COUNT,
         "tables": list_of(row(CODE, ID, DIGEST)),
