@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from phigate.finding import ENTITY_TABLE, EntityClass, EntityType, Finding
+from phigate.finding import ENTITY_TABLE, EntityClass, EntityType, Family, Finding
 
 _CODES: Final = frozenset({EntityType.ZIP, EntityType.BR_CEP})
 _TOWNS: Final = frozenset({EntityType.LOCATION, EntityType.CITY})
 _SURE_CODE: Final = 0.4
+_SURE_NUMBER: Final = 0.5
 _NAMES_OF_STREETS: Final = frozenset({"names:gazetteer", "names:tagger"})
 # A finding inside another of a class at least as strict is dropped when it is not surer; equal spans keep the best.
 _RANK: Final = {EntityClass.OPERATIONAL: 0, EntityClass.QUASI: 1, EntityClass.SPECIAL: 2, EntityClass.DIRECT: 3}
@@ -34,6 +35,12 @@ def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _covers(outer: Finding, inner: Finding) -> bool:
     if outer.start > inner.start or outer.end < inner.end:
         return False
+    vaguer = _vaguer(outer, inner)
+    return _outranks(outer, inner) if vaguer is None else vaguer
+
+
+def _outranks(outer: Finding, inner: Finding) -> bool:
+    """Whether the outer of two findings says all that the inner one says."""
     if outer.entity_type is EntityType.STREET and inner.source in _NAMES_OF_STREETS and outer.score >= 0.8:
         return True  # "Calle Miguel Benitez 90" is a street, whoever it was named after
     if inner.entity_type in _CODES and outer.entity_type in _TOWNS and inner.score >= _SURE_CODE:
@@ -44,6 +51,25 @@ def _covers(outer: Finding, inner: Finding) -> bool:
     if (outer.start, outer.end) == (inner.start, inner.end):
         return outer.score >= inner.score and (strict or outer.score >= inner.score + 0.2)
     return strict and outer.score >= 0.5
+
+
+def _vaguer(outer: Finding, inner: Finding) -> bool | None:
+    """Whether a label or a check digit says what the tagger only calls a number; None where that is not the question."""
+    if _vague(inner) == _vague(outer) or not _is_number(outer if _vague(inner) else inner):
+        return None
+    if _vague(inner):
+        return True
+    return False if (outer.start, outer.end) == (inner.start, inner.end) else None
+
+
+def _vague(finding: Finding) -> bool:
+    """Whether the tagger took this for some number, without knowing which."""
+    return finding.source == "names:tagger" and finding.entity_type in {EntityType.UNIQUE_ID, EntityType.PHONE}
+
+
+def _is_number(finding: Finding) -> bool:
+    row = ENTITY_TABLE[finding.entity_type]
+    return row.entity_class is EntityClass.DIRECT and row.family is Family.ID and finding.score >= _SURE_NUMBER
 
 
 def at_least(findings: Sequence[Finding], floor: float) -> list[Finding]:

@@ -28,6 +28,7 @@ from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 from phigate.analyzers import pipeline
 from phigate.analyzers.language import LANGUAGES
 from phigate.analyzers.layers import View
+from phigate.analyzers.plugins import TYPES, build_plugin, plugin_row
 from phigate.analyzers.shadow import fold, view_of
 from phigate.analyzers.shapes import hints_of
 from phigate.finding import ENTITY_TABLE, EntityType, Finding
@@ -47,6 +48,8 @@ LAYERS: Final[dict[str, str]] = {
 }
 _OURS: Final = {name: EntityType(name) for name in EntityType}
 _PRESIDIO: Final = {name: row.entity_type for row in ENTITY_TABLE.values() for name in row.presidio}
+
+_NAMES: Final = {**{entity.value: entity for entity in EntityType}, **_PRESIDIO}
 
 
 class PhigateArtifacts(NlpArtifacts):  # type: ignore[misc]  # Presidio is untyped
@@ -183,7 +186,7 @@ def own_recognizers(languages: Sequence[str] = LANGUAGES) -> list[EntityRecogniz
 def custom_recognizers(text: str, languages: Sequence[str] = LANGUAGES) -> list[EntityRecognizer]:
     """Make pattern recognizers from YAML as Presidio writes it: a list under ``recognizers``.
 
-    One without a language serves all seven. Raises `ValueError` when the text is no such list, or names an entity that
+    One without a language serves all seven; rows with a ``type`` of `plugins.TYPES` are models. Raises `ValueError` when the text is no such list, or names an entity that
     is neither in our table nor one of Presidio's names for it.
     """
     if not text.strip():
@@ -194,6 +197,9 @@ def custom_recognizers(text: str, languages: Sequence[str] = LANGUAGES) -> list[
         raise ValueError("custom recognizers: expected a list under the key recognizers")  # noqa: TRY004 - of the value
     made: list[EntityRecognizer] = []
     for row in rows:
+        if isinstance(row, dict) and row.get("type") in TYPES:
+            made += build_plugin(plugin_row(row, _NAMES))
+            continue
         if not isinstance(row, dict) or "supported_entity" not in row:
             raise ValueError("custom recognizers: each entry needs a name and a supported_entity")
         if entity_type_of(str(row["supported_entity"])) is None:

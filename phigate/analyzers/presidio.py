@@ -200,7 +200,7 @@ class PresidioAnalyzer:
             settings = bundle.detector
             try:
                 extra = [*custom_recognizers(settings.custom), *self._plugins]
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+            except (ValueError, TypeError, KeyError, AttributeError, ImportError, OSError) as error:
                 raise SettingsError(f"detector.custom cannot be used: {type(error).__name__}") from error
             options = options_of(knob=settings.knob, allow=settings.allow, deny=settings.deny)
             engine = build_engine(extra) if extra else None

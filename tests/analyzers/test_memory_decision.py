@@ -93,6 +93,13 @@ def test_settling_never_loses_a_character_that_a_sure_finding_covered(findings: 
     assert settle(settled) == settled
 
 
+def test_a_number_is_what_its_label_says_though_the_tagger_is_surer_of_a_number() -> None:
+    labelled = Finding(4, 11, T.MRN, 0.9, "clinical:label_mrn")
+    assert settle([labelled, Finding(4, 11, T.UNIQUE_ID, 0.99, "names:tagger")]) == (labelled,)
+    wider = Finding(0, 11, T.UNIQUE_ID, 0.99, "names:tagger")
+    assert union(settle([labelled, wider])) == union([wider])
+
+
 def test_a_name_inside_a_street_is_the_streets() -> None:
     street = Finding(0, 20, T.STREET, 0.9, "places:street")
     assert settle([street, Finding(6, 12, T.PERSON, 0.85, "names:gazetteer")]) == (street,)
