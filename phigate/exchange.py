@@ -11,6 +11,7 @@ from phigate.audit.exchange import ResidualSummary
 from phigate.audit.record import Receipt
 from phigate.deid.deidentify import Scrubbed
 from phigate.deid.release import Release
+from phigate.deid.subjects import Reference
 from phigate.policy.bundle import App, Bundle, Destination
 from phigate.policy.decide import mode_for
 from phigate.policy.decision import Candidate, Decision, DestinationKind, Facts, Glass, Hold, Mode
@@ -25,7 +26,7 @@ class Said:
     tags: frozenset[str] | None = None
     glass: Glass | None = None
     actor: str = ""  # pseudonym of who asks
-    subjects: tuple[tuple[str, str], ...] = ()  # source and tag of each patient, for the entries of this exchange
+    subject: Reference | None = None  # the patient whom the EHR names
     subject_key: bytes = field(default=b"", repr=False)  # of the patient whose dates move alike; never recorded
 
 
@@ -48,6 +49,7 @@ class Exchange:
     holds: frozenset[Hold]  # what a later turn that contains this one inherits
     kept_home: bool = False  # the outgoing copy was not clean, or could not be made
     tried: list[Candidate] = field(default_factory=list)
+    subjects: tuple[tuple[str, str], ...] | None = None  # source and tag of each patient, once the vault gave them
     said: Said = UNSAID
 
     def mode(self, candidate: Candidate) -> Mode:

@@ -10,6 +10,7 @@ from typing import Protocol
 from phigate.analysis import Analysis
 from phigate.audit.record import Draft, Receipt
 from phigate.deid.release import Release
+from phigate.deid.subjects import Lookups, Reference
 from phigate.policy.bundle import Bundle, Destination
 from phigate.policy.decision import Hold, Thresholds
 from phigate.wire.parts import Part
@@ -113,6 +114,23 @@ class Replays(Protocol):
         """Remember a context; return False when it was taken before. Durable before it returns.
 
         Raises `UnavailableError` when it cannot be remembered: such a context is not taken.
+        """
+        ...
+
+
+class Subjects(Protocol):
+    """Who an exchange is about, as tags that only a patient's own key connects; that key can be destroyed."""
+
+    @property
+    def lookups(self) -> Lookups:
+        """What turns a patient's number into an opaque reference."""
+        ...
+
+    async def tags(self, rid: str, references: Sequence[Reference]) -> tuple[tuple[str, str], ...]:
+        """Return source and tag of each patient in an exchange, 64 at most. What they stand on is durable before.
+
+        Raises `UnavailableError` with code ``vault_unavailable``: a disclosure that nobody could account for later
+        must not be made.
         """
         ...
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from phigate import logs
 from phigate.audit.exchange import break_glass
 from phigate.audit.pseudonyms import Pseudonyms
+from phigate.deid.subjects import Lookups
 from phigate.exchange import Exchange, Said
 from phigate.logs import Event
 from phigate.policy.bundle import App, Bundle
@@ -24,30 +25,35 @@ class Vouching:
     """Reads signed contexts and records calls for break-glass. ``audience`` is the name of this gateway in them."""
 
     def __init__(
-        self, *, replays: Replays, pseudonyms: Pseudonyms, audience: str, ledger: Ledger, metrics: Metrics
+        self,
+        *,
+        replays: Replays,
+        pseudonyms: Pseudonyms,
+        lookups: Lookups,
+        audience: str,
+        ledger: Ledger,
+        metrics: Metrics,
     ) -> None:
         self._replays = replays
         self._pseudonyms = pseudonyms
+        self._lookups = lookups
         self._audience = audience
         self._ledger = ledger
         self._metrics = metrics
 
-    async def said(self, token: str, app: App, bundle: Bundle, body: bytes, *, rid: str, now: datetime) -> Said:
+    async def said(self, token: str, app: App, bundle: Bundle, body: bytes, *, now: datetime) -> Said:
         """Return what a context says. Raises `AuthenticationError`, or `UnavailableError` when none can be taken."""
         keys = bundle.site.context_keys
         context = verify(token, keys=keys, audience=self._audience, app=app.name, now=now, body=body)
         if not await self._replays.take(context.issuer, context.jti, until=context.until):
             raise replayed()
-        tags: tuple[tuple[str, str], ...] = ()
-        if context.subject:
-            tags = (("declared", self._pseudonyms.subject_tag(app.tenant, context.subject, rid=rid)),)
         return Said(
             purpose=context.purpose,
             tags=context.tags,
             # A call counts from now where the EHR's clock runs ahead, as far as clocks may differ.
             glass=replace(context.glass, at=min(context.glass.at, now)) if context.glass is not None else None,
             actor=self._pseudonyms.person(context.user) if context.user else "",
-            subjects=tags,
+            subject=self._lookups.declared(app.tenant, context.subject) if context.subject else None,
             subject_key=self._pseudonyms.subject_key(app.tenant, context.subject) if context.subject else b"",
         )
 

@@ -21,7 +21,16 @@ from phigate.policy.decision import Decision, Facts
 from phigate.store.bundles import FolderBundles, write_site
 from phigate.vouching import Vouching
 from phigate.wire.parts import Limits
-from tests.fakes import FakeAnalyzer, FakeExternal, FakeHeldParts, FakeLedger, FakeMetrics, FakeOnPrem, FakeReplays
+from tests.fakes import (
+    FakeAnalyzer,
+    FakeExternal,
+    FakeHeldParts,
+    FakeLedger,
+    FakeMetrics,
+    FakeOnPrem,
+    FakeReplays,
+    FakeSubjects,
+)
 
 NOW = datetime(2026, 12, 20, tzinfo=UTC)
 AUDIENCE = "audit.test/phigate"
@@ -47,6 +56,7 @@ class Script:
     external: FakeExternal = field(default_factory=FakeExternal)
     held: FakeHeldParts = field(default_factory=FakeHeldParts)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
+    subjects: FakeSubjects = field(default_factory=FakeSubjects)
     replays: FakeReplays = field(default_factory=FakeReplays)
     shadow: Callable[[str, Facts, Decision], None] | None = None
     tallied: list[tuple[str, str]] = field(default_factory=list)
@@ -71,10 +81,12 @@ class Script:
             vouching=Vouching(
                 replays=self.replays,
                 pseudonyms=pseudonyms,
+                lookups=self.subjects.lookups,
                 audience=AUDIENCE,
                 ledger=self.ledger,
                 metrics=self.metrics,
             ),
+            subjects=self.subjects,
             pseudonyms=pseudonyms,
             shadow=self.shadow,
             now=NOW.timestamp,

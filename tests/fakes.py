@@ -12,6 +12,7 @@ from phigate.analysis import Analysis, PartAnalysis, Unread
 from phigate.audit import schema
 from phigate.audit.record import Draft, Receipt
 from phigate.deid.release import Release
+from phigate.deid.subjects import Lookups, Reference, capped, tag
 from phigate.errors import UnavailableError
 from phigate.finding import EntityType, Finding
 from phigate.policy.bundle import Bundle, Destination
@@ -183,3 +184,19 @@ class FakeMetrics:
 
     def observe(self, name: str, seconds: float, /, **labels: str) -> None:
         self.observed.append(name)
+
+
+@dataclass
+class FakeSubjects:
+    """A vault in memory: one key a patient, made on first use."""
+
+    lookups: Lookups = field(default_factory=lambda: Lookups(b"v" * 32))
+    keys: dict[bytes, bytes] = field(default_factory=dict)
+    down: bool = False
+
+    async def tags(self, rid: str, references: Sequence[Reference]) -> tuple[tuple[str, str], ...]:
+        if self.down:
+            raise UnavailableError("the vault of patients' keys cannot be used", code="vault_unavailable")
+        return tuple(
+            (each.source, tag(self.keys.setdefault(each.lookup, each.lookup[::-1]), rid)) for each in capped(references)
+        )

@@ -90,6 +90,24 @@ async def test_patient_and_user_are_recorded_as_pseudonyms_alone(script: Script)
     assert "48210377" not in json.dumps(script.external.calls[0][1])
 
 
+async def test_a_patient_who_is_named_by_nobody_is_found_by_a_number_and_never_by_a_name(script: Script) -> None:
+    script.analyzer.words |= {"48210377": EntityType.MRN, "Ana Lima": EntityType.PERSON}
+    await script.say("Ana Lima, MRN 48210377, again 48210377")
+    ((source, tag),) = rows(script.entry(Kind.INTENT), "subj")
+    assert source == "found"
+    assert TAG.holds(tag)
+    assert "48210377" not in repr(script.ledger.drafts)
+
+
+async def test_an_exchange_that_could_not_be_accounted_for_goes_nowhere(script: Script) -> None:
+    script.subjects.down = True
+    with pytest.raises(UnavailableError) as caught:
+        await script.say(NOTE, signed(sub="P-77"))
+    assert caught.value.code == "vault_unavailable"
+    assert script.entry(Kind.REFUSAL).fields["reason"] == "vault_unavailable"
+    assert (script.external.calls, script.onprem.calls) == ([], [])
+
+
 async def test_one_patient_has_another_tag_in_the_next_exchange(script: Script) -> None:
     await script.say(NOTE, signed(sub="P-77"))
     await script.say(NOTE, signed(sub="P-77", jti="two"))

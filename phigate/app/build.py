@@ -45,6 +45,7 @@ from phigate.store.places import following_newest
 from phigate.store.replays import StoredReplays
 from phigate.store.rolling import RollingLedger
 from phigate.store.shadow_folder import ShadowFolder
+from phigate.store.vault import Vault
 from phigate.upstreams.external import ExternalModels, offered
 from phigate.upstreams.onprem import OnPremServers
 from phigate.vouching import Vouching
@@ -109,6 +110,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     async def lifespan(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(parts.held.close)
+            stack.callback(parts.vault.close)
             stack.callback(parts.replays.close)
             stack.callback(parts.app_keys.close)
             try:
@@ -149,7 +151,9 @@ class _Parts:
         self.print_key = _kept_key(settings.keys / _PRINT_KEY)
         self.pseudonyms = Pseudonyms(_kept_key(settings.keys / PSEUDONYMS_FILE))
         self.replays = StoredReplays(settings.state / "contexts.db", key=self.print_key)
+        self.vault = Vault(settings.state / "vault.db", keys=settings.keys)
         self.vouching = Vouching(
+            lookups=self.vault.lookups,
             replays=self.replays,
             pseudonyms=self.pseudonyms,
             audience=settings.audience,
@@ -190,6 +194,7 @@ class _Parts:
             print_key=self.print_key,
             new_rid=new_id,
             vouching=self.vouching,
+            subjects=self.vault,
             pseudonyms=self.pseudonyms,
             shadow=self.shadowing.note if self.shadowing is not None else None,
         )

@@ -1,8 +1,8 @@
 """Names for patients and staff that only the holder of one key can connect to anybody.
 
-A patient's tag differs in every entry: HMAC under the patient's own key, of the exchange's id, so that nobody can
-count one patient's visits without the key (docs/ledger-format.md). A person of the staff has one pseudonym, so that
-"not the one who did it" can be checked. The root key lies in the key folder, never beside the database.
+A person of the staff has one pseudonym, so that "not the one who did it" can be checked. What stands for a patient in
+entries is another matter: tags under keys that can be destroyed, see `store/vault.py`. The root key lies in the key
+folder, never beside the database.
 """
 
 from __future__ import annotations
@@ -34,10 +34,6 @@ class Pseudonyms:
     def subject_key(self, tenant: str, subject: str) -> bytes:
         """Return the key of one patient of one tenant: what makes all dates of this patient move alike."""
         return self._derive("subject", tenant, subject)
-
-    def subject_tag(self, tenant: str, subject: str, *, rid: str) -> str:
-        """Return the patient's tag in the entries of one exchange: 32 hexadecimal digits."""
-        return hmac.digest(self.subject_key(tenant, subject), b"ledger\0" + rid.encode(), "sha256")[:16].hex()
 
     def shift_key(self, tenant: str) -> bytes:
         """Return the key under which this tenant's patients get the days that their dates are moved by."""
