@@ -144,8 +144,9 @@ class SQLiteStorage(SharedStatements):
             with _translated("insert rows", self.path.parent):
                 driver.executemany(sql, rows)
 
-    def begin(self, origin: str) -> Head | None:
+    def begin(self, origin: str, *, seen: int = -1) -> Head | None:
         """Begin at once as the writer, so that no read is ever upgraded."""
+        del seen
         self._run("BEGIN IMMEDIATE")
         return self._head(origin)
 

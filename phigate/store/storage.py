@@ -117,8 +117,11 @@ class Storage(Reader, Protocol):
         """Return whether another boot is connected to this log now."""
         ...
 
-    def begin(self, origin: str) -> Head | None:
-        """Begin a transaction and lock the head row of a log; None where the log does not exist yet."""
+    def begin(self, origin: str, *, seen: int = -1) -> Head | None:
+        """Begin a transaction and lock the head row of a log; None where the log does not exist yet.
+
+        ``seen`` is a size whose `batch_root` may be asked for next.
+        """
         ...
 
     def create(self, origin: str) -> Head:

@@ -239,7 +239,7 @@ class Writer:
         Raises `closed` for a closed log, unless only to settle what was sent before it was closed.
         """
         origin, known = self.sealer.origin, self.head
-        head = self.storage.begin(origin)
+        head = self.storage.begin(origin, seen=known.size if known is not None else -1)
         if head is None:
             if known is not None:
                 raise LedgerStateError(f"expected the log {origin}, found none: the database was replaced")
