@@ -85,8 +85,12 @@ def house(
     workers: int = 1,
     upstreams: dict[str, str] | None = None,
     furnish: Callable[[Path], None] = lambda _: None,
+    program: str = "phigate",
 ) -> Iterator[House]:
-    """Start one, yield it, end it as an operator would: with SIGTERM. ``furnish`` may change its files before."""
+    """Start one, yield it, end it as an operator would: with SIGTERM.
+
+    ``furnish`` may change its files before; ``program`` is the module to run in the place of phigate's own.
+    """
     with stand_ins() as own:
         urls = upstreams or own
         port = free_port()
@@ -109,7 +113,7 @@ def house(
         log = folder.with_suffix(".log")
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "phigate", "serve", "--config", str(site), "--dev"], stdout=out, stderr=out
+                [sys.executable, "-m", program, "serve", "--config", str(site), "--dev"], stdout=out, stderr=out
             )
             try:
                 _until_ready(process, port, log)
