@@ -8,6 +8,7 @@ that the thread has taken may still appear, and is never appended twice.
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections import deque
@@ -27,6 +28,7 @@ from phigate.store.sealing import Item
 from phigate.store.writer import Done, Writer
 
 BATCH_ITEMS: Final = 256
+_SWITCH_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,9 @@ class StoreLedger:
 
     async def start(self) -> None:
         """Open the log, check its tail, introduce this boot's key. Raises when the log cannot be continued."""
+        # The thread wants the interpreter a few times a batch, some of them while it holds the lock on the head; with
+        # Python's 5 ms it would wait longer for that than for the disk.
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         loop = asyncio.get_running_loop()
         started: asyncio.Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, args=(loop, started), name="phigate-ledger", daemon=True)

@@ -44,11 +44,11 @@ class Item:
     entry: bytes = b""
     leaf: bytes = b""
 
-    @property
-    def slot(self) -> tuple[str, int, str] | None:
-        """What the entry is about, where at most one may exist."""
+    slot: tuple[str, int, str] | None = field(init=False)  # what the entry is about, where at most one may exist
+
+    def __post_init__(self) -> None:
         draft = self.draft
-        return (draft.rid, draft.attempt, draft.kind.value) if draft.rid and draft.attempt else None
+        self.slot = (draft.rid, draft.attempt, draft.kind.value) if draft.rid and draft.attempt else None
 
 
 @dataclass(slots=True)
