@@ -43,7 +43,7 @@ class Bars:
     people: float
 
 
-BALANCED: Final = Bars(opens=(0.3, 0.3, 0.3, 0.7, 0.7, 0.9, 0.9), joins=0.3, people=1.0)
+BALANCED: Final = Bars(opens=(0.2, 0.2, 0.2, 0.7, 0.7, 0.9, 0.9), joins=0.3, people=0.6)
 RECALL: Final = Bars(opens=(0.15, 0.2, 0.2, 0.5, 0.5, 0.7, 0.7), joins=0.15, people=0.5)
 
 

@@ -108,6 +108,6 @@ def test_a_date_or_a_number_without_a_digit_is_none() -> None:
 
 def test_the_recall_bars_open_what_the_balanced_do_not() -> None:
     words = _READER.read("vi Zorana hoje", lang="pt")
-    chances = _chances(3, PERSON={1: 0.4})
+    chances = _chances(3, PERSON={1: 0.25})
     assert list(tagged(words, chances, BALANCED)) == []
     assert len(list(tagged(words, chances, RECALL))) == 1
