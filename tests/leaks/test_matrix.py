@@ -104,5 +104,5 @@ async def test_the_request_of_the_matrix_leaves_as_it_is_meant(bundle: Bundle) -
     await analyzer.close()
     assert reply.headers["x-phigate-mode"] == "send_scrubbed"
     sent: Any = script.external.calls[0][1]
-    assert {"messages", "tools", "response_format", "prediction", "stop", "tool_choice", "seed"} <= set(sent)
+    assert {"messages", "tools", "response_format", "prediction", "stop", "tool_choice"} <= set(sent)
     assert len(sent["messages"]) == len(leaving()["messages"])
