@@ -56,7 +56,7 @@ bench-paced: $(STAMP)
 	$(BIN)/python -m tests.bench.paced
 
 bench-detect: $(STAMP)
-	$(BIN)/python -m tests.bench_detect
+	$(BIN)/python -m tests.bench_detect $(if $(BIG),--big)
 
 # Rewrites the lock file from pyproject.toml; needs uv. The file names no registry host.
 lock:
