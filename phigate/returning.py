@@ -343,6 +343,9 @@ def _headers(sent: Sent) -> dict[str, str]:
         "x-phigate-mode": exchange.mode(candidate).value,
         "x-phigate-destination": candidate.destination,
         "x-phigate-record": sent.intent.record_id,
+        "x-phigate-leaf": sent.intent.leaf.hex(),
+        # A receipt: whoever keeps these three can show later that the log went back behind this answer.
+        "x-phigate-checkpoint": f"{sent.intent.size}:{sent.intent.root.hex()}",
         "x-phigate-policy": exchange.decision.bundle,
         "x-request-id": exchange.rid,
     }

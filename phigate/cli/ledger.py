@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phigate.cli.ledger_care import doctor, hammer, recover
+from phigate.cli.ledger_receipt import receipt
 from phigate.cli.ledger_roles import roles
 from phigate.cli.ledger_scope import scope
 from phigate.errors import PhigateError
@@ -340,5 +341,5 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Progress | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-for _command in (doctor, hammer, recover, roles, scope):
+for _command in (doctor, hammer, receipt, recover, roles, scope):
     ledger.add_command(_command)
