@@ -17,9 +17,11 @@ from phigate.cli.ledger_care import doctor, hammer, recover
 from phigate.cli.ledger_receipt import receipt
 from phigate.cli.ledger_roles import roles
 from phigate.cli.ledger_scope import scope
+from phigate.cli.ledger_years import YEARS
 from phigate.errors import PhigateError
 
 if TYPE_CHECKING:
+    from phigate.store.places import Segment
     from phigate.store.source import DatabaseSource
     from phigate.tlog.source import Source
     from phigate.tlog.verify import Progress
@@ -78,6 +80,7 @@ def verify(
     Exit status: 0 verified, 1 tampered, 2 incomplete, 3 fork, 4 less than the policy asks for, 64 usage.
     """
     from phigate.store.verifying import verify_log
+    from phigate.store.verifying_all import verify_ledger
     from phigate.tlog.verify import Demand
 
     demand = Demand(
@@ -86,6 +89,12 @@ def verify(
         earlier=[path.read_bytes() for path in earlier],
         now=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
     )
+    several = [] if origin or _is_url(database) else _segments(database, config)
+    if len(several) > 1:
+        with _progress("checking", quiet=as_json) as progress:
+            chain = verify_ledger(several, demand, progress=progress)
+        click.echo(json.dumps(chain.to_json()) if as_json else chain.to_text(), nl=as_json)
+        context.exit(int(chain.verdict))
     key = auditor_key.read_text().strip() if auditor_key else os.environ.get("PHIGATE_AUDITOR_KEY")
     anywhere = _served(context, database, key, ca, origin) if _is_url(database) else None
     with (
@@ -214,9 +223,11 @@ def tail(
 ) -> None:
     """Show the newest entries, and those that follow."""
     with open_source(context, database, config, origin) as source:
-        at = max(0, source.size - count)
+        segment, at = source.origin, max(0, source.size - count)
     while True:
         with open_source(context, database, config, origin) as source:
+            if source.origin != segment:  # another segment is open since
+                segment, at = source.origin, 0
             for index, fields in entries_of(source, at):
                 click.echo(json.dumps({"idx": index, **fields}) if as_json else _line(index, fields))
                 at = index + 1
@@ -318,6 +329,27 @@ def open_source(
         context.exit(2)
 
 
+def _segments(database: str | None, config: Path) -> list[Segment]:
+    """Return the segments of the one ledger of a database; none where it holds several ledgers, or is none."""
+    from phigate.store.places import ledger_name, segments
+    from phigate.tlog.errors import TlogError
+
+    if database is not None and "://" not in database and not _is_sqlite(Path(database)):
+        return []
+    try:
+        found = segments(_url(database, config))
+    except (PhigateError, TlogError):
+        return []  # whoever opens it says why
+    return found if len({ledger_name(each.origin) for each in found}) == 1 else []
+
+
+def _is_sqlite(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\x00"
+
+
 def _url(database: str | None, config: Path) -> str:
     if database is None:
         from phigate.app.settings import load
@@ -341,5 +373,5 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Progress | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-for _command in (doctor, hammer, receipt, recover, roles, scope):
+for _command in (doctor, hammer, receipt, recover, roles, scope, *YEARS):
     ledger.add_command(_command)

@@ -17,7 +17,7 @@ import fcntl
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,7 @@ from phigate.signing import Signer, create_key_file, open_signer, sync_folder, w
 from phigate.store.anchor import AnchorFile
 from phigate.tlog.errors import TlogError
 from phigate.tlog.keyring import Keyring, ListedKey, Role, open_keyring, sign_keyring
+from phigate.tlog.note import VerifierKey
 
 KEYRING: Final = "keyring.note"
 ROOT: Final = "root.key"
@@ -88,6 +89,31 @@ def write_keyring(folder: Path, keyring: Keyring, root: Signer) -> bytes:
     part.replace(folder / KEYRING)
     sync_folder(folder)
     return note
+
+
+def revoke(folder: Path, *, vkey: str, origin: str, until: int, now: datetime) -> Keyring:
+    """List a key as ended at a size of its log, in a new version of the keyring. Needs the root key.
+
+    A record key, which no keyring lists while it is good, is listed only to end it. Raises `SettingsError` for a key
+    that is no key, or whose end would move up again.
+    """
+    with keyring_lock(folder):
+        found = read_keyring(folder)
+        if found is None:
+            raise SettingsError(f"expected a keyring in {folder}, found none")
+        before = found[0]
+        try:
+            key = VerifierKey.from_text(vkey)
+            mine = [each for each in before.keys if each.key == key and each.origin == origin]
+            if any(each.end is not None and each.end < until for each in mine):
+                raise SettingsError("expected an end below the one that is listed: a revocation is never taken back")
+            ended = [replace(each, end=until) for each in mine] or [ListedKey(key, Role.RECORD, origin, 0, until)]
+            keys = tuple(each for each in before.keys if each not in mine) + tuple(ended)
+            keyring = replace(before, version=before.version + 1, issued=_time(now), keys=keys)
+        except TlogError as error:
+            raise SettingsError(f"expected a key and a size that a keyring can list: {error}") from error
+        write_keyring(folder, keyring, root_signer(folder, name=before.roots[0].name))
+        return keyring
 
 
 def root_signer(folder: Path, *, name: str) -> Signer:
