@@ -38,7 +38,7 @@ def manifests(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def test_every_yaml_and_json_file_parses() -> None:
-    files = [*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml")]
+    files = [f for f in (*DEPLOY.rglob("*.yaml"), *DEPLOY.rglob("*.yml")) if "templates" not in f.parts]
     assert len(files) >= 5
     for file in files:
         assert list(yaml.safe_load_all(file.read_text()))
