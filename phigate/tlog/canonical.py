@@ -8,6 +8,7 @@ bytes that `encode` makes, which rules out a duplicate key, a second spelling an
 from __future__ import annotations
 
 import json
+import re
 from typing import Final, NoReturn
 
 from phigate.tlog.errors import FormatError
@@ -25,13 +26,9 @@ def _refuse_number(text: str) -> NoReturn:
     raise FormatError("expected integers only, found another number")
 
 
-def _read_integer(text: str) -> int:
-    if len(text) > 17 or not -SAFE_INTEGER <= (value := int(text)) <= SAFE_INTEGER:
-        raise FormatError(f"expected integers within {SAFE_INTEGER}")
-    return value
-
-
-_DECODER: Final = json.JSONDecoder(parse_int=_read_integer, parse_float=_refuse_number, parse_constant=_refuse_number)
+# Integers are read at C speed; whether one is too large is looked into where a long row of digits stands in the line.
+_DECODER: Final = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+_LONG: Final = re.compile(rb"[0-9]{16}")
 
 
 def encode(value: dict[str, JSON]) -> bytes:
@@ -49,7 +46,8 @@ def parse(line: bytes) -> dict[str, JSON]:
     if not isinstance(value, dict):
         raise FormatError("expected a JSON object")
     # Where none of this stands in the line there is nothing for `_check` to find: it runs for few entries of a log.
-    if not line.isascii() or b"\\" in line or b"null" in line or line.count(b"{") + line.count(b"[") > MAX_DEPTH:
+    suspicious = not line.isascii() or b"\\" in line or b"null" in line or _LONG.search(line) is not None
+    if suspicious or line.count(b"{") + line.count(b"[") > MAX_DEPTH:
         _check(value, MAX_DEPTH)
     if _encode(value) != line:
         raise FormatError("expected canonical JSON: sorted unique keys, no space, shortest escapes")
