@@ -89,7 +89,7 @@ def verify(
         earlier=[path.read_bytes() for path in earlier],
         now=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
     )
-    several = [] if origin or _is_url(database) else _segments(database, config)
+    several = [] if origin or _is_url(database) else segments_of(database, config)
     if len(several) > 1:
         with _progress("checking", quiet=as_json) as progress:
             chain = verify_ledger(several, demand, progress=progress)
@@ -329,7 +329,7 @@ def open_source(
         context.exit(2)
 
 
-def _segments(database: str | None, config: Path) -> list[Segment]:
+def segments_of(database: str | None, config: Path) -> list[Segment]:
     """Return the segments of the one ledger of a database; none where it holds several ledgers, or is none."""
     from phigate.store.places import ledger_name, segments
     from phigate.tlog.errors import TlogError

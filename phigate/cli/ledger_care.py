@@ -29,13 +29,16 @@ def doctor(context: click.Context, *, config: Path, as_json: bool) -> None:
     """
     from phigate.app.settings import load
     from phigate.store.doctoring import BAD, examine
+    from phigate.store.places import newest_origin
 
     try:
         settings = load(config)
     except PhigateError as error:
         raise click.ClickException(str(error)) from error
     bad = False
-    for finding in examine(settings.database, keys=settings.keys, origin=settings.origin):
+    for finding in examine(
+        settings.database, keys=settings.keys, origin=newest_origin(settings.database, settings.origin)
+    ):
         bad = bad or finding.level == BAD
         click.echo(json.dumps(asdict(finding)) if as_json else f"{finding.level:<5} {finding.what}")
     context.exit(int(bad))
@@ -93,13 +96,17 @@ def recover(*, config: Path, new_database: str, new_origin: str, actor: str, yes
     First try to bring the old database up to date from an export or a standby. Nothing of the old log is changed.
     """
     from phigate.app.settings import load
+    from phigate.store.places import ledger_name
     from phigate.store.recovering import declare_loss, lost_of
+    from phigate.store.rolling import begun
 
     try:
         settings = load(config)
-        loss = lost_of(settings.database, keys=settings.keys, origin=settings.origin)
+        # The key folder knows which segment was the last, and the database that was restored may not.
+        origin = [settings.origin, *begun(settings.keys, ledger_name(settings.origin))][-1]
+        loss = lost_of(settings.database, keys=settings.keys, origin=origin)
         click.echo(
-            f"{settings.origin} was signed up to {loss.signed} entries, the database holds {loss.restored}: "
+            f"{origin} was signed up to {loss.signed} entries, the database holds {loss.restored}: "
             f"{loss.lost} are lost unless they are found elsewhere"
         )
         if not yes:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from phigate.audit.scope import Answer
+    from phigate.store.source import DatabaseSource
 
 GROUPS = ("tenant", "app", "day", "purpose", "mode", "destination", "form", "model", "recipient", "country", "policy")
 
@@ -13,6 +21,49 @@ GROUPS = ("tenant", "app", "day", "purpose", "mode", "destination", "form", "mod
 def _words(_: click.Context, parameter: click.Parameter, value: str) -> frozenset[str]:
     del parameter
     return frozenset(word for word in value.split(",") if word)
+
+
+class _Shelf:
+    """The segments of a ledger as one row of entries. An entry of a later one counts on from the one before."""
+
+    def __init__(self, sources: Sequence[DatabaseSource]) -> None:
+        self._sources = sources
+
+    def entries(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        from phigate.cli.ledger import entries_of
+
+        base = 0
+        for source in self._sources:
+            yield from ((base + index, fields) for index, fields in entries_of(source, 0))
+            base += source.size
+
+    def prove(self, at: int, folder: Path) -> None:
+        from phigate.store.evidence import prove
+
+        source, index = self._find(at)
+        proven = prove(source, index)
+        place = folder if len(self._sources) == 1 else folder / source.origin.replace("/", "_")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{index}.entry").write_bytes(proven.entry)
+        (place / f"{index}.tlog-proof").write_bytes(proven.proof)
+
+    def names(self, answer: Answer) -> dict[str, Any]:
+        """Return the entries of an answer by name, where an index alone does not say of which segment."""
+        if len(self._sources) == 1:
+            return {}
+        first, last = (self._name(at) if at >= 0 else "" for at in (answer.first, answer.last))
+        return {"first": first, "last": last, "indexes": [self._name(at) for at in answer.indexes]}
+
+    def _name(self, at: int) -> str:
+        source, index = self._find(at)
+        return f"{source.origin}#{index}"
+
+    def _find(self, at: int) -> tuple[DatabaseSource, int]:
+        for source in self._sources:
+            if at < source.size:
+                return source, at
+            at -= source.size
+        raise IndexError(at)
 
 
 @click.command()
@@ -50,23 +101,23 @@ def scope(
     """Count the requests that left and match, by group, with their findings, rules, policies and provider ids."""
     from phigate.audit.scope import LIMITS, Question
     from phigate.audit.scope import scope as ask
-    from phigate.cli.ledger import entries_of, open_source
-    from phigate.store.evidence import prove
+    from phigate.cli.ledger import open_source, segments_of
 
     groups = tuple(word for word in group_by.split(",") if word)
     if not set(groups) <= set(GROUPS):
         raise click.UsageError(f"expected --group-by of {', '.join(GROUPS)}")
     question = Question(start, end, destination, types, form, regime, detector, groups)
-    with open_source(context, database, config, origin) as source:
-        answer = ask(entries_of(source, 0), question)
-        for index in sorted({answer.first, answer.last} - {-1}) if proofs else []:
-            proven = prove(source, index)
+    several = [] if origin else segments_of(database, config)
+    with ExitStack() as stack:
+        origins = [each.origin for each in several] if len(several) > 1 else [origin]
+        shelf = _Shelf([stack.enter_context(open_source(context, database, config, each)) for each in origins])
+        answer = ask(shelf.entries(), question)
+        for at in sorted({answer.first, answer.last} - {-1}) if proofs else []:
             assert proofs is not None
-            proofs.mkdir(parents=True, exist_ok=True)
-            (proofs / f"{index}.entry").write_bytes(proven.entry)
-            (proofs / f"{index}.tlog-proof").write_bytes(proven.proof)
+            shelf.prove(at, proofs)
+        said = answer.to_json() | shelf.names(answer)
     if as_json:
-        click.echo(json.dumps(answer.to_json()))
+        click.echo(json.dumps(said))
         return
     click.echo(f"{answer.requests} requests left, {answer.without_outcome} of them without a known end")
     click.echo(f"{answer.not_sent} more were recorded and not sent")

@@ -9,6 +9,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -17,11 +18,13 @@ import sqlalchemy as sa
 from phigate.errors import LedgerStateError, PhigateError
 from phigate.store.anchor import AnchorFile
 from phigate.store.key_folder import ROOT, anchor_path, read_keyring
+from phigate.store.places import end_of, half_of
 from phigate.store.source import DatabaseSource
 from phigate.tlog.errors import TlogError
-from phigate.tlog.keyring import Role
+from phigate.tlog.keyring import Keyring, Role
 from phigate.tlog.note import VerifierKey
 
+SOON_DAYS: Final = 30
 GOOD, WARN, BAD = "good", "warn", "bad"
 _SQLITE: Final = "sqlite:///"
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"})
@@ -138,6 +141,7 @@ def _keys(folder: Path, source: DatabaseSource) -> Iterator[Finding]:
         yield Finding(WARN, "the database keeps another version of the keyring; the next start brings it up to date")
     if (folder / ROOT).exists():
         yield Finding(WARN, "the root key lies beside the others: take it offline, nothing here needs it")
+    yield from _next_segment(folder, source, keyring)
     if keyring.quorum == 0:
         yield Finding(WARN, "no witness is asked for: who owns database and keys could rewrite the past unseen")
     for path in folder.glob("*.key"):
@@ -145,6 +149,20 @@ def _keys(folder: Path, source: DatabaseSource) -> Iterator[Finding]:
         if mode & 0o077 or path.stat().st_uid != os.getuid():
             yield Finding(BAD, f"expected {path.name} to be readable by its owner alone, found mode {mode:04o}")
     yield from _anchor(folder, source, [each.key for each in keyring.listed(Role.CHECKPOINT, source.origin)])
+
+
+def _next_segment(folder: Path, source: DatabaseSource, keyring: Keyring) -> Iterator[Finding]:
+    """Look for the keys of the segment that follows; where the root key lies elsewhere nobody makes them in time."""
+    half = half_of(source.origin)
+    if not half or (folder / ROOT).exists():
+        return
+    following = [each.origin for each in keyring.keys if each.role is Role.CHECKPOINT and half_of(each.origin) > half]
+    left = (end_of(half) - datetime.now(UTC)).days
+    if following:
+        yield Finding(GOOD, f"keys of the next segment, {following[0]}, are prepared")
+    else:
+        level = BAD if left < SOON_DAYS else WARN
+        yield Finding(level, f"no keys of the segment after {half}, {left} days left: phigate ledger keys prepare")
 
 
 def _anchor(folder: Path, source: DatabaseSource, keys: list[VerifierKey]) -> Iterator[Finding]:

@@ -138,6 +138,9 @@ def test_an_erased_patient_can_no_longer_be_connected_and_every_proof_stays(site
     ok(config, "prove", str(index), "--origin", OLD, "--out", str(folder / "b"))
     for name in (f"{index}.tlog-proof", f"{index}.entry"):
         assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes()
+    left = json.loads(ok(config, "scope", "--json", "--proofs", str(folder / "scope")))
+    assert (left["requests"], left["first"], left["indexes"]) == (1, f"{OLD}#{index}", [f"{OLD}#{index}"])
+    assert (folder / "scope" / OLD.replace("/", "_") / f"{index}.entry").exists()
     told = json.loads(ok(config, "verify", "--json"))
     assert told["segments"][0]["root"] == root
     entries = ok(
