@@ -27,6 +27,12 @@ _TYPES: Final = (
 PERSON: Final = 1 + LABELS.index("PERSON")
 # How sure the tagger must be of a person, by what the lists say of the word.
 _HALF_KNOWN, _UNUSUAL, _UNKNOWN, _FAIRLY_SURE, _SURE, _VERY_SURE, _NEVER = 0.3, 0.45, 0.55, 0.8, 0.9, 0.97, 2.0
+_SPEAKING: Final = 0.1
+_SAYS: Final = frozenset(
+    {"says", "said", "asks", "asked", "replied", "explained", "added", "told", "diz", "disse", "afirma", "afirmou", "explica"}
+    | {"explicou", "contou", "observou", "respondeu", "perguntou", "dice", "dijo", "explico", "respondio", "dit", "explique"}
+    | {"affirme", "repond", "sagt", "sagte", "meinte", "erklarte", "fragte", "disse", "spiega", "risponde", "zegt", "zei", "vertelt"}
+)  # fmt: skip
 _GERMAN: Final = language_bits("de")
 _DIGITS: Final = {EntityType.DATE: 1, EntityType.PHONE: 7}  # the fewest that mean anything
 
@@ -55,7 +61,7 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
         for index in np.flatnonzero(column >= opens).tolist():
             if index <= reached:
                 continue
-            if entity_type is EntityType.PERSON and column[index] < bars.people * _person_bar(words, index):
+            if entity_type is EntityType.PERSON and column[index] < _scaled_bar(words, index, bars):
                 continue
             first = last = index
             while first and first - 1 > reached and column[first - 1] >= bars.joins and words.joined(first - 1):
@@ -69,6 +75,13 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
             if not _has_digits(words, first, last, entity_type) or _is_noun(words, first, last, entity_type):
                 continue
             yield NameSpan(first, last, entity_type, float(column[first : last + 1].max()), "tagger")
+
+
+def _scaled_bar(words: Words, index: int, bars: Bars) -> float:
+    """Return the bar of a word under these bars. In a text with capitals one without is no name by leniency."""
+    bar = _person_bar(words, index)
+    firm = words.cases[index] == LOWER and words.uses_capitals and bars is not RECALL
+    return bar if firm else bars.people * bar
 
 
 def _person_bar(words: Words, index: int) -> float:
@@ -85,13 +98,20 @@ def _person_bar(words: Words, index: int) -> float:
         return _SURE if case != LOWER else _NEVER
     if words.is_common(index):
         return _SURE if case == LOWER or not flags & NAME else _FAIRLY_SURE
-    if known:
-        return _HALF_KNOWN
-    return _unknown_bar(words, index)
+    return _HALF_KNOWN if known else _unknown_bar(words, index)
+
+
+def _speaks(words: Words, index: int) -> bool:
+    """Whether a verb of saying stands beside a capitalised word: only people say."""
+    if words.cases[index] == LOWER:
+        return False
+    return any(words.folded[k] in _SAYS for k in (index - 1, index + 1) if 0 <= k < len(words))
 
 
 def _unknown_bar(words: Words, index: int) -> float:
     """Return the bar of a word in no list. In German every noun carries a capital, which then says nothing."""
+    if _speaks(words, index):
+        return _SPEAKING
     if words.cases[index] != TITLE:
         return _UNKNOWN
     if words.bits == _GERMAN:

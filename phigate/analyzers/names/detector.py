@@ -7,7 +7,7 @@ from typing import Final
 
 from phigate.analyzers.layers import View
 from phigate.analyzers.names.decode import BALANCED, RECALL, tagged
-from phigate.analyzers.names.doubts import is_nobody
+from phigate.analyzers.names.doubts import is_measured, is_nobody
 from phigate.analyzers.names.gazetteer import find_listed, is_eponym
 from phigate.analyzers.names.lexicon import load
 from phigate.analyzers.names.merge import merge
@@ -16,6 +16,7 @@ from phigate.analyzers.names.titles import NameSpan, find_titled
 from phigate.analyzers.names.words import WordReader, Words
 from phigate.finding import EntityType, Finding
 
+_NUMBERS: Final = frozenset({EntityType.PHONE, EntityType.UNIQUE_ID})
 _SURE_OF_PEOPLE: Final = 0.9
 
 
@@ -48,6 +49,8 @@ class NameDetector:
         return merge(words, spans, chances, recall=recall)
 
     def _is_nobody(self, words: Words, span: NameSpan) -> bool:
+        if span.entity_type in _NUMBERS:
+            return is_measured(words, span.first, span.last)
         return span.entity_type is EntityType.PERSON and is_nobody(words, self._lexicon, span.first, span.last)
 
     def _is_eponym(self, words: Words, span: NameSpan) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from phigate.analyzers.context import UNIT
 from phigate.analyzers.names.lexicon import (
     AREA,
     COUNTRY,
@@ -23,6 +24,8 @@ from phigate.analyzers.names.lexicon import (
 )
 from phigate.analyzers.names.words import LETTER, LOWER, MIXED, SIGN, UPPER, Words
 
+_COMPARED: Final = frozenset("<>≤≥±=")
+_PRESSURE: Final = re.compile(r"(?:BP|PA|TA|RR)\W{0,2}\d{2,3}/\d{2,3}\b")
 _BRAND_SIGNS: Final = "®™©"
 _FIRST_GROUP: Final = 4  # the shortest word whose ending means something is this much longer than the ending
 # "Hb: 3,7", "Latomoxef 2 g", "Vmax à 1,95 m/s": a value with a decimal, or one with a unit.
@@ -142,3 +145,12 @@ def _is_place_here(words: Words, lexicon: Lexicon, index: int) -> bool:
     if words.folded[before] in _STRICT_PLACE_CUES:
         return True
     return not flags & GIVEN and bool(words.match(before, lexicon.cues["place_cue"].get(words.folded[before], [])))
+
+
+def is_measured(words: Words, first: int, last: int) -> bool:
+    """Whether the tokens [first, last], which the tagger takes for a number of somebody, are a value with its unit."""
+    text = words.tokens.text
+    start, end = words.tokens.starts[first], words.tokens.ends[last]
+    if UNIT.match(text[end : end + 24].lower()) is not None:
+        return True
+    return not _COMPARED.isdisjoint(text[start:end]) or _PRESSURE.match(text, start) is not None

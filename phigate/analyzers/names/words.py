@@ -78,8 +78,9 @@ class Words:
         last = index
         while last + 1 < len(self) and last - index < _LINE_TOKENS and "\n" not in self.gap(last):
             last += 1
-        # A line that goes on a sentence begun above it has no capital either.
-        begins = first == 0 or self.folded[first - 1] in _LINE_ENDS or self.gap(first - 1).count("\n") > 1
+        # A line that goes on a sentence begun above it has no capital either, nor has the middle of a long one.
+        gap = self.gap(first - 1) if first else "\n\n"
+        begins = "\n" in gap and (first == 0 or self.folded[first - 1] in _LINE_ENDS or gap.count("\n") > 1)
         cases = self.cases[first : last + 1]
         return begins and cases[0] == LOWER and TITLE not in cases and cases.count(LOWER) > 2
 
