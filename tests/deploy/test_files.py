@@ -45,7 +45,7 @@ def test_every_yaml_and_json_file_parses() -> None:
     json.loads((DEPLOY / "grafana/dashboards/phigate.json").read_text())
 
 
-@pytest.mark.parametrize("service", ["gateway", "ledger", "medgemma", "prometheus", "grafana"])
+@pytest.mark.parametrize("service", ["gateway", "ledger", "medgemma", "witness", "prometheus", "grafana"])
 def test_containers_write_nothing_gain_nothing_and_have_no_image_by_default(service: str) -> None:
     row = compose()["services"][service]
     assert row["read_only"] is True
@@ -59,10 +59,21 @@ def test_containers_write_nothing_gain_nothing_and_have_no_image_by_default(serv
 def test_model_server_and_ledger_have_no_route_out() -> None:
     made = compose()
     internal = {name for name, network in made["networks"].items() if network.get("internal")}
-    assert internal == {"models", "house"}
-    for service in ("medgemma", "ledger", "prometheus"):
+    assert internal == {"models", "house", "vouching"}
+    for service in ("medgemma", "ledger", "prometheus", "witness"):
         assert set(made["services"][service]["networks"]) <= internal
     assert "out" in made["services"]["gateway"]["networks"]
+
+
+def test_witness_is_started_with_options_that_exist_and_shares_nothing_with_the_gateway_but_a_network() -> None:
+    made = compose()["services"]
+    group, name, *arguments = made["witness"]["command"]
+    found: Any = main.get_command(click.Context(main), group)
+    command = found.get_command(click.Context(found), name)
+    assert {argument.partition("=")[0] for argument in arguments} <= {o for p in command.params for o in p.opts}
+    assert set(made["witness"]["networks"]) == {"vouching"}
+    assert not set(made["witness"]["secrets"]) & set(made["gateway"]["secrets"])
+    assert made["witness"]["user"] != made["gateway"]["user"]
 
 
 def _pairs(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -138,19 +149,47 @@ def test_dashboard_and_alerts_name_metrics_that_exist() -> None:
         assert by in labels[metric]
 
 
-def test_every_command_that_the_documentation_names_exists() -> None:
-    text = (DEPLOY / "README.md").read_text()
-    commands = re.findall(r"`(phigate [^`]+)`", text)
-    assert len(commands) >= 8
+ROOT = DEPLOY.parent
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *DEPLOY.rglob("*.md"), ROOT / "policies/README.md"]
+)
+
+
+def _commands(text: str) -> Iterator[str]:
+    """Yield what a page says to type: `phigate …` in code, and lines of code blocks that begin with it."""
+    for match in re.finditer(r"`(phigate [^`]+)(?<! v1)`", text):  # a context line of a note ends in v1
+        yield " ".join(match[1].split())
+    for block in re.findall(r"^```\w*\n(.+?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("phigate "):
+                yield line.partition(" #")[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_the_documentation_names_exists(page: str) -> None:
+    commands = list(_commands((ROOT / page).read_text(encoding="utf-8")))
+    if page in {"deploy/README.md", "docs/onprem.md", "docs/witness.md"}:
+        assert len(commands) >= 2
     for command in commands:
-        words = shlex.split(command)[1:]
+        words = shlex.split(command.partition(" <")[0].replace("…", "x"))[1:]
         found: click.Command = main
-        while isinstance(found, click.Group):
-            inner = found.get_command(click.Context(found), words[0]) if words else None
+        while isinstance(found, click.Group) and words:
+            inner = found.get_command(click.Context(found), words[0])
             assert inner is not None, command
             found, words = inner, words[1:]
-        options = {o for p in found.params for o in p.opts}
+        options = {o for p in found.params for o in (*p.opts, *p.secondary_opts)} | {"--help", "--version"}
         assert {w.split("=")[0] for w in words if w.startswith("--")} <= options, command
+
+
+def test_scripts_pass_shellcheck() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not on this machine: scripts are not checked")
+    scripts = [ROOT / ".ci/run", *(ROOT / "tests").rglob("*.sh"), *DEPLOY.rglob("*.sh")]
+    assert len(scripts) >= 2
+    ran = subprocess.run(["shellcheck", *map(str, scripts)], check=False, capture_output=True, text=True)
+    assert ran.stdout == ""
+    assert ran.returncode == 0
 
 
 def test_dockerfile_ends_as_nobody_and_takes_locked_packages() -> None:
