@@ -2,8 +2,8 @@
 
 An app's key asks models, an auditor's reads the ledger; neither opens the other's doors. A key is ``pg_`` (an
 auditor's ``pgaudit_``) and 256 random bits, so a fast hash is right: there is nothing to guess, and a slow hash would
-only slow the gateway. Looking a key up compares its hash in an index, which tells an attacker about hashes and not keys;
-the last comparison takes the same time for every key.
+only slow the gateway. Looking a key up compares its hash in an index, which tells an attacker about hashes and not
+keys; the last comparison takes the same time for every key.
 """
 
 from __future__ import annotations

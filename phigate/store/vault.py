@@ -8,6 +8,7 @@ vault from before opens nothing. The ledger itself is never touched, and every p
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Final
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.dialects import postgresql, sqlite
 
 from phigate.deid.subjects import Lookups, Reference, capped, tag
 from phigate.errors import SettingsError, UnavailableError
@@ -27,6 +29,10 @@ from phigate.store.tables import EPOCH, ERASURE, SUBJECT, SUBJECT_EXCHANGE
 LOOKUP: Final = "vault-lookup.key"
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
+_NOTE: Final = {  # the same statement in the two dialects that have a word for it
+    "sqlite": sqlite.insert(SUBJECT_EXCHANGE).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(SUBJECT_EXCHANGE).on_conflict_do_nothing(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +45,24 @@ class Erasure:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One exchange that waits for its tags."""
+
+    rid: str
+    references: Sequence[Reference]
+    tags: asyncio.Future[tuple[tuple[str, str], ...]]
+
+
 class Vault:
     """Keys of patients. ``keys`` is the folder of the lookup key and the wrapping keys."""
 
     def __init__(self, place: Path | str, *, keys: Path) -> None:
         self._database = StateDatabase(place, branch="vault")
         self._keys = keys
+        self._keks: dict[int, AESGCM] = {}  # by epoch; the key of an epoch never changes once something stands under it
+        self._waiting: list[_Wanted] = []
+        self._committing: asyncio.Task[None] | None = None
         self.lookups = Lookups(_made(keys / LOOKUP))
 
     def close(self) -> None:
@@ -54,34 +72,60 @@ class Vault:
     # -- the port ----------------------------------------------------------------------------------------------
 
     async def tags(self, rid: str, references: Sequence[Reference]) -> tuple[tuple[str, str], ...]:
-        """Return source and tag of each patient in an exchange; see `Subjects.tags`."""
-        wanted = capped(references)
-        if not wanted:
+        """Return source and tag of each patient in an exchange; see `Subjects.tags`.
+
+        Exchanges that wait at the same time share one transaction.
+        """
+        references = capped(references)
+        if not references:
             return ()
+        wanted = _Wanted(rid, references, asyncio.get_running_loop().create_future())
+        self._waiting.append(wanted)
+        if self._committing is None:
+            self._committing = asyncio.get_running_loop().create_task(self._commit())
+        return await wanted.tags
+
+    async def _commit(self) -> None:
+        """Serve all that wait, "commit when free": whoever comes while a batch is written shares the next."""
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            if not await self._served(batch) and len(batch) > 1:
+                for each in batch:  # what is wrong with one patient's row stops that exchange alone
+                    await self._served([each])
+        self._committing = None
+
+    async def _served(self, batch: Sequence[_Wanted]) -> bool:
         try:
-            return await self._database.run(lambda connection: self._tags(connection, rid, wanted))
+            found = await self._database.run(lambda connection: self._tags(connection, batch))
         except (UnavailableError, SettingsError) as error:
-            raise UnavailableError("the vault of patients' keys cannot be used", code="vault_unavailable") from error
+            if len(batch) == 1 and not batch[0].tags.done():
+                problem = UnavailableError("the vault of patients' keys cannot be used", code="vault_unavailable")
+                problem.__cause__ = error
+                batch[0].tags.set_exception(problem)
+            return False
+        for each, tags in zip(batch, found, strict=True):
+            if not each.tags.done():  # its caller may have left
+                each.tags.set_result(tags)
+        return True
 
-    def _tags(
-        self, connection: sa.Connection, rid: str, references: Sequence[Reference]
-    ) -> tuple[tuple[str, str], ...]:
+    def _tags(self, connection: sa.Connection, batch: Sequence[_Wanted]) -> list[tuple[tuple[str, str], ...]]:
+        """Return the tags of each exchange; keys are made on first use, and the exchange is noted beside them."""
         epoch = self._epoch(connection)
-        return tuple((each.source, tag(self._key(connection, each.lookup, rid, epoch), rid)) for each in references)
+        if epoch not in self._keks:  # of an epoch in force, whose key nobody makes again
+            self._keks = {epoch: AESGCM(_made(self._kek(epoch)))}
+        known = self._known(connection, {each.lookup for wanted in batch for each in wanted.references}, epoch)
+        notes = [{"lookup": e.lookup, "rid": wanted.rid} for wanted in batch for e in wanted.references]
+        connection.execute(_NOTE[connection.dialect.name], notes)
+        return [tuple((e.source, tag(known[e.lookup], wanted.rid)) for e in wanted.references) for wanted in batch]
 
-    def _key(self, connection: sa.Connection, lookup: bytes, rid: str, epoch: int) -> bytes:
-        """Return a patient's key, made on first use, and note the exchange beside it."""
-        row = connection.execute(sa.select(SUBJECT).where(SUBJECT.c.lookup == lookup)).one_or_none()
-        if row is None:
-            key = os.urandom(_KEY_BYTES)
-            values = {"lookup": lookup, "wrapped": self._wrap(key, lookup, epoch), "epoch": epoch}
-            connection.execute(sa.insert(SUBJECT).values(values))
-        else:
-            key = self._unwrap(bytes(row.wrapped), lookup, row.epoch)
-        at = (SUBJECT_EXCHANGE.c.lookup == lookup) & (SUBJECT_EXCHANGE.c.rid == rid)
-        if connection.execute(sa.select(SUBJECT_EXCHANGE.c.rid).where(at)).one_or_none() is None:
-            connection.execute(sa.insert(SUBJECT_EXCHANGE).values(lookup=lookup, rid=rid))
-        return key
+    def _known(self, connection: sa.Connection, lookups: set[bytes], epoch: int) -> dict[bytes, bytes]:
+        rows = connection.execute(sa.select(SUBJECT).where(SUBJECT.c.lookup.in_(lookups)))
+        known = {bytes(r.lookup): self._unwrap(bytes(r.wrapped), bytes(r.lookup), r.epoch) for r in rows}
+        new = {lookup: os.urandom(_KEY_BYTES) for lookup in lookups if lookup not in known}
+        if new:
+            values = [{"lookup": n, "wrapped": self._wrap(k, n, epoch), "epoch": epoch} for n, k in new.items()]
+            connection.execute(sa.insert(SUBJECT), values)
+        return {**known, **new}
 
     # -- accounting and erasure, for commands ------------------------------------------------------------------
 
@@ -158,8 +202,8 @@ class Vault:
     def _epoch(self, connection: sa.Connection) -> int:
         """Return the epoch in force; nobody begins another, or uses this one, until we commit."""
         # A write, though nothing changes: it takes the lock on both databases, where a read would not.
-        connection.execute(sa.update(EPOCH).values(epoch=EPOCH.c.epoch))
-        epoch = connection.execute(sa.select(EPOCH.c.epoch)).scalar_one_or_none()
+        same = sa.update(EPOCH).values(epoch=EPOCH.c.epoch).returning(EPOCH.c.epoch)
+        epoch = connection.execute(same).scalar_one_or_none()
         if epoch is None:
             connection.execute(sa.insert(EPOCH).values(one=1, epoch=1))
             return 1
@@ -170,11 +214,16 @@ class Vault:
 
     def _wrap(self, key: bytes, lookup: bytes, epoch: int) -> bytes:
         nonce = os.urandom(_NONCE_BYTES)
-        return nonce + AESGCM(_made(self._kek(epoch))).encrypt(nonce, key, lookup)
+        kek = self._keks.get(epoch)
+        if kek is None:
+            kek = AESGCM(_made(self._kek(epoch)))
+        return nonce + kek.encrypt(nonce, key, lookup)
 
     def _unwrap(self, wrapped: bytes, lookup: bytes, epoch: int) -> bytes:
         try:
-            kek = AESGCM(read_secret(self._kek(epoch)))
+            kek = self._keks.get(epoch)
+            if kek is None:
+                kek = AESGCM(read_secret(self._kek(epoch)))
             return kek.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], lookup)
         except InvalidTag as error:
             raise SettingsError(f"expected keys wrapped under {self._kek(epoch).name}, found another") from error

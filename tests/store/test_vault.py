@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,3 +153,39 @@ async def test_a_vault_that_cannot_be_used_is_said_by_one_code(tmp_path: Path) -
     with pytest.raises(UnavailableError) as caught:
         await vault.tags(new_id(), [Reference("declared", b"x")])
     assert caught.value.code == "vault_unavailable"
+
+
+async def test_exchanges_that_wait_together_share_a_transaction_and_each_gets_its_own(tmp_path: Path) -> None:
+    vault = a_vault(tmp_path)
+    patients = [vault.lookups.declared(T, str(4_000_000 + n % 7)) for n in range(60)]
+    begun = 0
+    run = vault._database.run
+
+    async def counted(work: Any) -> Any:
+        nonlocal begun
+        begun += 1
+        return await run(work)
+
+    vault._database.run = counted  # type: ignore[method-assign]
+    together = await asyncio.gather(*(vault.tags(f"rid-{n}", [who]) for n, who in enumerate(patients)))
+    assert begun <= 3
+    alone = [await vault.tags(f"rid-{n}", [who]) for n, who in enumerate(patients)]
+    assert together == alone
+    assert len({tags[0][1] for tags in together}) == 60, "another tag in each exchange"
+    vault.close()
+
+
+async def test_a_damaged_row_stops_its_own_exchange_alone(tmp_path: Path) -> None:
+    vault = a_vault(tmp_path)
+    one, other = (vault.lookups.declared(T, n) for n in ("4471902", "4471903"))
+    await vault.tags("rid-0", [one])
+    with sqlite3.connect(tmp_path / "vault.db") as raw:
+        raw.execute("UPDATE vault_subject SET wrapped = zeroblob(60)")
+    results = await asyncio.gather(
+        *(vault.tags(f"rid-{n}", [who]) for n, who in enumerate((other, one, other), 1)), return_exceptions=True
+    )
+    assert isinstance(results[1], UnavailableError)
+    assert results[1].code == "vault_unavailable"
+    assert isinstance(results[0], tuple)
+    assert isinstance(results[2], tuple)
+    vault.close()
