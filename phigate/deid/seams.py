@@ -25,6 +25,7 @@ _SHORT: Final = 40  # characters of an answer that says nothing without its ques
 _MIDDLE: Final = 24  # characters of a piece that may be the middle of an identifier
 # What may be the first half of an identifier, and what may be the second.
 _HALF: Final = re.compile(r"\d[\s.\-/_]{0,3}\Z|@[\w.\-]{0,40}\Z")
+_GOES_ON: Final = re.compile(r"\d[.\-/]\s{0,3}\Z")
 _REST: Final = re.compile(r"\s{0,3}[.\-/_]?\s?\d|\s{0,3}@")
 _ASKS: Final = re.compile(r"[?:][\s\"')*_]{0,4}\Z")
 
@@ -64,10 +65,8 @@ def seams(parts: Sequence[Part]) -> list[Seam]:
     what ends there and what begins there could belong together.
     """
     texts = list(_texts(parts))
-    if len(texts) < 2:
-        return []
     found: dict[tuple[tuple[int, ...], str], Seam] = {}
-    for run, joint in (*_runs(texts), *_runs_of_speakers(texts)):
+    for run, joint in (*_runs(texts), *_runs_of_speakers(texts), *_runs_of_leaves(parts)):
         key = tuple(stretch.place for stretch in run), joint
         if key not in found:
             found[key] = _seam(run, joint, parts[run[0].place], len(found))
@@ -99,6 +98,23 @@ def _runs_of_speakers(texts: Sequence[_Stretch]) -> Iterator[tuple[list[_Stretch
             if other.message > one.message + 1:
                 for joint in _joints(one.text, other.text, next_to=False):
                     yield _grown(said, first, joint), joint
+
+
+def _runs_of_leaves(parts: Sequence[Part]) -> Iterator[tuple[list[_Stretch], str]]:
+    """Yield neighbouring members of one list or object of which one says that it goes on."""
+    leaves = [
+        (place, part)
+        for place, part in enumerate(parts)
+        if part.kind is PartKind.TEXT and ("#" in part.pointer or not part.pointer.startswith("/messages/"))
+    ]
+    for (at, one), (place, other) in pairwise(leaves):
+        left, right = one.text.reveal(), other.text.reveal()
+        if _GOES_ON.search(left) and _REST.match(right) and _above(one.pointer) == _above(other.pointer):
+            yield [_Stretch(at, -1, one.role, left), _Stretch(place, -1, other.role, right)], ""
+
+
+def _above(pointer: str) -> str:
+    return pointer.rpartition("/")[0].removesuffix("/text").rstrip("0123456789")
 
 
 def _joints(left: str, right: str, *, next_to: bool) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ for every destination, since the model server would fetch them (decisions 10).
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Final
 
 from phigate.errors import InvalidRequestError, TooLargeError
@@ -23,6 +24,14 @@ _REMOTE: Final = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.\-]*:[/\\]|//|\
 _WINDOW: Final = 512
 _ENCODED: Final = re.compile(rf"[A-Za-z0-9+/_=\-\r\n]{{{_WINDOW}}}", re.ASCII)
 _EMBEDDED: Final = re.compile(r"base64,[A-Za-z0-9+/_-]{64}", re.ASCII)
+# Text that a model reads and no recognizer does: tag characters (but in flags), runs of variation selectors, of
+# zero-width characters, of braille, of white letters in black shapes.
+_UNREADABLE: Final = re.compile(
+    "(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]|[\U000e0100-\U000e01ef]{2}|[\ufe00-\ufe0f]{3}"
+    "|[\u200b-\u200f\u2060-\u2064\ufeff]{8}|[\u2801-\u28ff]{4}|(?:[\U0001f150-\U0001f189]\ufe0f?[ -]?){4}"
+)
+_WHOLE: Final = re.compile(r"(-?[0-9]+)\.0+", re.ASCII)
+_POWER: Final = re.compile(r"-?[0-9]\.?[0-9]{0,20}[eE]\+?[0-9]{1,2}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+")
 _ESCAPE: Final = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})", re.ASCII
@@ -205,7 +214,7 @@ class Walker:
         self._literal(value, box, key, at, least=_LONG_NUMBER, typed=True)
 
     def _literal(self, value: Number, box: Box, key: str | int, at: str, *, least: int, typed: bool) -> None:
-        literal = value.literal
+        literal = _plain(value.literal)
         # At most four characters of a long literal are no digits: signs, point and exponent.
         if len(literal) >= least and (len(literal) >= least + 4 or sum(map(str.isdigit, literal)) >= least):
             self._add(literal, PartKind.NUMBER, box, key, at, typed=typed)
@@ -244,6 +253,8 @@ class Walker:
             value = _unescape(value)
         if ("base64," in value and _EMBEDDED.search(value)) or (len(value) >= _WINDOW and _encoded(value)):
             self.attachments = Attachments.UNCLEANED  # data in a place for text: nothing can read it either
+        elif not value.isascii() and _UNREADABLE.search(value):
+            self.attachments = Attachments.UNCLEANED
         self.parts.append(Part(index, at, PHIText(value), kind, self._role))
         self.sites.append(Site(box, key, self._nested, self._top, self._foreign, typed, replaced, is_key))
 
@@ -260,6 +271,18 @@ class Walker:
         return InvalidRequestError(
             f"expected {spec.expected()}, found {kind_of(value)}", code="invalid_type", param=shown(at, self._known)
         )
+
+
+def _plain(literal: str) -> str:
+    """Return a number as the integer that it is: programs write record numbers as 48210377.0 and 4.8210377e7 too."""
+    if literal.isdigit():
+        return literal
+    if (whole := _WHOLE.fullmatch(literal)) is not None:
+        return whole[1]
+    if _POWER.fullmatch(literal) is not None:
+        number = Decimal(literal)
+        return str(int(number)) if number == number.to_integral_value() else literal
+    return literal
 
 
 def _encoded(text: str) -> bool:

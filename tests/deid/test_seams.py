@@ -124,6 +124,20 @@ def test_a_question_labels_its_answer_and_a_label_may_come_later() -> None:
     assert covered(parts("SSN", "123456789 is it"), "123456789") == [[], ["123456789"]]
 
 
+def leaf(pointer: str, *texts: str) -> list[Part]:
+    return [Part(n, pointer.format(n), PHIText(text), PartKind.TEXT, "tool") for n, text in enumerate(texts)]
+
+
+def test_members_of_one_list_or_object_are_read_together_where_one_goes_on() -> None:
+    assert covered(leaf("/messages/0/content#/a{}", "123-45-", "6789"), "123-45-6789") == [["123-45-"], ["6789"]]
+    assert covered(leaf("/stop/{}", "123-45- ", "6789"), "123-45- 6789") == [["123-45- "], ["6789"]]
+    assert covered(leaf("/messages/0/content#/rows/{}/x", "123-45-", "6789"), "123-45-6789") == [["123-45-"], ["6789"]]
+    assert seams(leaf("/messages/0/content#/{}", "12", "13", "14")) == []
+    assert seams(leaf("/messages/0/content#/{}", "12-", "a")) == []
+    apart = leaf("/messages/0/content#/a/x", "123-45-") + leaf("/messages/0/content#/b/y", "6789")
+    assert seams(apart) == []
+
+
 def test_what_the_cut_of_a_long_text_may_have_made_does_not_count() -> None:
     long = "x" * 500
     both = parts(f"{long}12345678", f"87654321{long}")

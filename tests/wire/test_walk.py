@@ -118,6 +118,49 @@ def test_a_short_number_is_a_part_when_its_key_describes_a_person_or_place(key: 
     assert numbers == (["93", "94", "95"] if telling else [])
 
 
+@pytest.mark.parametrize(
+    ("literal", "text"),
+    [
+        ("48210377.0", "48210377"),
+        ("48210377.000", "48210377"),
+        ("-48210377.0", "-48210377"),
+        ("4.8210377e7", "48210377"),
+        ("4.8210377E+7", "48210377"),
+        ("4.82103775e7", "4.82103775e7"),
+        ("48210377e0", "48210377"),
+        ("4.8210377e999", "4.8210377e999"),
+        ("0.48210377", "0.48210377"),
+        ("48210377.5", "48210377.5"),
+    ],
+)
+def test_a_number_is_read_as_the_integer_that_it_is(literal: str, text: str) -> None:
+    body = f'{{"model":"m","messages":[{{"role":"user","content":""}}],"x":{literal}}}'
+    request = chat.parse(body.encode(), limits=Limits())
+    read = [p.text.reveal() for p in request.parts if p.kind is PartKind.NUMBER]
+    assert read == [text]
+    assert chat.render_onprem(request, model="m").decode().endswith(f'"x":{literal}}}')
+
+
+@pytest.mark.parametrize(
+    ("text", "attachments"),
+    [
+        ("help " + "".join(chr(0xE0000 + ord(c)) for c in "Ana Prado"), Attachments.UNCLEANED),
+        ("smile \U0001f600\U000e0131\U000e0151", Attachments.UNCLEANED),
+        ("a\ufe00\ufe01\ufe02", Attachments.UNCLEANED),
+        ("a" + "\u200b\u200c" * 4, Attachments.UNCLEANED),
+        ("\u2801\u281d\u2801 \u280f\u2817\u2801\u2819", Attachments.UNCLEANED),
+        ("\U0001f170\U0001f17d\U0001f170 \U0001f17f", Attachments.UNCLEANED),
+        ("from Wales \U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f", Attachments.NONE),
+        ("heart \u2764\ufe0f and blood \U0001f170\ufe0f", Attachments.NONE),
+        ("Ana\u200bPrado \u280b wait", Attachments.NONE),
+        ("Ol\u00e1, \u00e9 a Ana", Attachments.NONE),
+    ],
+)
+def test_text_that_no_recognizer_reads_is_an_attachment(text: str, attachments: Attachments) -> None:
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]})
+    assert chat.parse(body.encode(), limits=Limits()).attachments is attachments
+
+
 def test_a_key_that_is_no_number_of_a_token_is_a_part_and_does_not_leave() -> None:
     request = chat.parse(
         b'{"model":"m","messages":[{"role":"user","content":"x"}],"logit_bias":{"50256":1,"20456789":1}}',
