@@ -117,10 +117,9 @@ class WitnessState:
         try:
             yield
             self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
+        finally:
+            if self._db.in_transaction:  # whatever kept it from its COMMIT
                 self._db.execute("ROLLBACK")
-            raise
 
     def _known(self, origin: str) -> Known | None:
         row = self._db.execute("SELECT size, root, at_s FROM head WHERE origin = ?", (origin,)).fetchone()
