@@ -62,7 +62,14 @@ class SharedRecognizer(EntityRecognizer):  # type: ignore[misc]  # Presidio is u
     ) -> list[RecognizerResult]:
         """Return what the model finds in ``text`` at the row's threshold or above."""
         found = self._inner.analyze(text, self.supported_entities, nlp_artifacts)
-        return [result for result in found if result.score >= self._least and result.entity_type in entities]
+        kept = [result for result in found if result.score >= self._least and result.entity_type in entities]
+        for result in kept:
+            # Presidio drops what bears the identifier of a recognizer that is not in its registry: the shared one's.
+            result.recognition_metadata = {
+                RecognizerResult.RECOGNIZER_NAME_KEY: self.name,
+                RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id,
+            }
+        return kept
 
 
 class SpacyModelRecognizer(SpacyRecognizer):  # type: ignore[misc]  # Presidio is untyped

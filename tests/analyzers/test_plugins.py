@@ -17,7 +17,7 @@ from phigate.analyzers.engine import build_engine, custom_recognizers
 from phigate.analyzers.examine import Examiner, Text, options_of
 from phigate.finding import EntityType
 
-TEXT = "Yesterday zorblat quill came; MRN 4471902."
+TEXT = "Yesterday the soup was eaten; MRN 4471902."  # no layer of ours takes soup for a person
 
 
 def examiner(row: dict[str, Any]) -> Examiner:
@@ -36,10 +36,10 @@ def test_a_spacy_pipeline_joins_the_union(tmp_path: Path) -> None:
 
     pipeline = spacy.blank("xx")
     ruler: Any = pipeline.add_pipe("entity_ruler")
-    ruler.add_patterns([{"label": "WHO", "pattern": [{"LOWER": "zorblat"}, {"LOWER": "quill"}]}])
+    ruler.add_patterns([{"label": "WHO", "pattern": [{"LOWER": "the"}, {"LOWER": "soup"}]}])
     pipeline.to_disk(tmp_path / "ward")
     row = {"name": "ward", "type": "spacy", "model": str(tmp_path / "ward"), "labels": {"WHO": "PERSON"}}
-    assert found(row) >= {("zorblat quill", EntityType.PERSON), ("4471902", EntityType.MRN)}
+    assert found(row) >= {("the soup", EntityType.PERSON), ("4471902", EntityType.MRN)}
 
 
 def test_a_transformers_model_joins_the_union(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_transformers_model_joins_the_union(tmp_path: Path) -> None:
         "torch", reason="torch is not installed here: a site that uses such a model installs it"
     )
     transformers = pytest.importorskip("transformers", reason="transformers is not installed here")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "yesterday", "zorblat", "quill", "came", ";", "mrn", "4471902", "."]
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "yesterday", "the", "soup", "was", "eaten", ";", "mrn", "4471902", "."]
     folder = tmp_path / "notes"
     folder.mkdir()
     (folder / "vocab.txt").write_text("\n".join(words), "utf-8")
@@ -60,7 +60,7 @@ def test_a_transformers_model_joins_the_union(tmp_path: Path) -> None:
     torch.manual_seed(1)
     model = transformers.BertForTokenClassification(config)
     inputs = tokenizer(TEXT.lower(), return_tensors="pt")
-    target = torch.tensor([[int(words[int(i)] in {"zorblat", "quill"}) for i in inputs["input_ids"][0]]])
+    target = torch.tensor([[int(words[int(i)] in {"the", "soup"}) for i in inputs["input_ids"][0]]])
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     for _ in range(60):
         optimizer.zero_grad()
@@ -69,7 +69,7 @@ def test_a_transformers_model_joins_the_union(tmp_path: Path) -> None:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     row = {"name": "notes", "type": "transformers", "model": str(folder), "labels": {"PATIENT": "PERSON"}}
-    assert found(row) >= {("zorblat quill", EntityType.PERSON), ("4471902", EntityType.MRN)}
+    assert found(row) >= {("the soup", EntityType.PERSON), ("4471902", EntityType.MRN)}
 
 
 class _Gliner:
@@ -83,8 +83,8 @@ class _Gliner:
         return cls()
 
     def predict_entities(self, text: str, labels: list[str], **_: Any) -> list[dict[str, Any]]:
-        at = text.find("zorblat quill")
-        return [{"label": labels[0], "start": at, "end": at + 13, "text": "", "score": 0.9}] if at >= 0 else []
+        at = text.find("the soup")
+        return [{"label": labels[0], "start": at, "end": at + 8, "text": "", "score": 0.9}] if at >= 0 else []
 
 
 def test_a_gliner_model_joins_the_union_and_is_loaded_from_disk_once(
@@ -94,7 +94,7 @@ def test_a_gliner_model_joins_the_union_and_is_loaded_from_disk_once(
 
     monkeypatch.setattr(gliner_recognizer, "GLiNER", _Gliner)
     row = {"name": "any", "type": "gliner", "model": str(tmp_path), "labels": {"patient name": "PERSON"}}
-    assert found(row) >= {("zorblat quill", EntityType.PERSON), ("4471902", EntityType.MRN)}
+    assert found(row) >= {("the soup", EntityType.PERSON), ("4471902", EntityType.MRN)}
     ((name, options),) = _Gliner.loaded
     assert name == str(tmp_path)
     assert options["local_files_only"] is True
@@ -140,25 +140,25 @@ def llm(server: _Server) -> dict[str, Any]:
 
 def test_a_language_model_joins_the_union_by_what_it_quotes(server: _Server) -> None:
     rows = [
-        {"text": "zorblat quill", "label": "NAME"},
+        {"text": "the soup", "label": "NAME"},
         {"text": "nobody", "label": "NAME"},
-        {"text": "came", "label": "X"},
+        {"text": "eaten", "label": "X"},
     ]
     server.says = f"Here it is:\n{json.dumps(rows)}"
-    assert found(llm(server)) >= {("zorblat quill", EntityType.PERSON), ("4471902", EntityType.MRN)}
-    assert "came" not in {surface for surface, _ in found(llm(server))}
+    assert found(llm(server)) >= {("the soup", EntityType.PERSON), ("4471902", EntityType.MRN)}
+    assert "eaten" not in {surface for surface, _ in found(llm(server))}
     assert server.asked[0]["model"] == "med"
     assert server.asked[0]["messages"][1]["content"] == TEXT
 
 
-@pytest.mark.parametrize(("status", "says"), [(500, "[]"), (200, "I cannot help with zorblat"), (200, "[{]")])
+@pytest.mark.parametrize(("status", "says"), [(500, "[]"), (200, "I cannot help with soup"), (200, "[{]")])
 def test_a_language_model_that_does_not_answer_leaves_the_part_unread(server: _Server, status: int, says: str) -> None:
     server.status, server.says = status, says
     errors: list[Exception] = []
     part = examiner(llm(server)).examine([Text(TEXT, lang="en")], failed=lambda _, error: errors.append(error))[0]
     assert part.unread == {Unread.FAILED}
-    assert "zorblat" not in str(errors[0])
-    assert errors[0].__context__ is None or "zorblat" not in repr(errors[0].__cause__)
+    assert "soup" not in str(errors[0])
+    assert errors[0].__context__ is None or "soup" not in repr(errors[0].__cause__)
 
 
 @pytest.mark.parametrize(
