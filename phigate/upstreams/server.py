@@ -149,30 +149,43 @@ class ModelServer:
         first_byte_at = started_at + min(self._timeouts.first_byte_s, self._timeouts.total_s)
         deadline = started_at + self._timeouts.total_s
         reply = await self._post(path, body, accept=_EVENTS if stream else _JSON, first_byte_at=first_byte_at)
+        good = False
         try:
             if reply.status != 200:
-                return await self._refusal(reply, deadline)
-            check_head(reply.headers, wanted=_EVENTS if stream else _JSON, server=self.place.name)
-            if not stream:
-                whole = await self._whole(reply, deadline, self._limits.body_bytes)
-                check_object(whole, server=self.place.name)
-                return UpstreamReply(200, whole, None)
-        except BaseException:
-            reply.close()
-            raise
-        return UpstreamReply(
-            200,
-            None,
-            ReplyEvents(
-                reply,
-                server=self.place.name,
-                timeouts=self._timeouts,
-                limits=self._limits,
-                deadline=deadline,
-                first_byte_at=first_byte_at,
-                on_end=functools.partial(self._stream_ended, on_stream_end),
-            ),
+                answer = await self._refusal(reply, deadline)
+            else:
+                check_head(reply.headers, wanted=_EVENTS if stream else _JSON, server=self.place.name)
+                if stream:
+                    on_end = functools.partial(self._stream_ended, on_stream_end)
+                    answer = self._events(reply, deadline=deadline, first_byte_at=first_byte_at, on_end=on_end)
+                else:
+                    whole = await self._whole(reply, deadline, self._limits.body_bytes)
+                    check_object(whole, server=self.place.name)
+                    answer = UpstreamReply(200, whole, None)
+            good = True
+        finally:
+            if not good:
+                reply.close()  # however it failed, a cancelled call included, the connection is not used again
+        return answer
+
+    def _events(
+        self,
+        reply: aiohttp.ClientResponse,
+        *,
+        deadline: float,
+        first_byte_at: float,
+        on_end: Callable[[PeerError | None, bool], None],
+    ) -> UpstreamReply:
+        events = ReplyEvents(
+            reply,
+            server=self.place.name,
+            timeouts=self._timeouts,
+            limits=self._limits,
+            deadline=deadline,
+            first_byte_at=first_byte_at,
+            on_end=on_end,
         )
+        return UpstreamReply(200, None, events)
 
     async def _post(self, path: str, body: bytes, *, accept: str, first_byte_at: float) -> aiohttp.ClientResponse:
         """Return the head of the answer; see the module's docstring on sending again."""
