@@ -100,7 +100,8 @@ def scrubbed(
     missing = uncovered(request, covers)
     if missing:
         raise InvalidRequestError(
-            f"expected no field that the contract of this destination does not cover, found {', '.join(missing)}",
+            f"expected only what the contract with the outside provider covers, found {', '.join(missing)}; leave it "
+            "out, or have the operator name it under covers: in destinations.yaml once the contract does",
             code="not_covered",
             param="/tools" if missing[0] in _TOOLS else f"/{missing[0]}",
         )

@@ -54,6 +54,7 @@ class Part:
     role: str = ""  # system, user, assistant, tool, or "" outside messages
 
 
+_SHORTEST_PLURAL: Final = 3
 _OF_A_PROPERTY: Final = re.compile(
     r"/(?:const|default|enum|examples?|minimum|maximum|exclusiveMinimum|exclusiveMaximum|multipleOf)(?:/\d+)*\Z"
 )
@@ -76,7 +77,10 @@ def labels(pointer: str, kind: PartKind) -> tuple[str, str]:
     elif kind is not PartKind.NUMBER and not pointer.startswith("/metadata/"):
         return "", ""
     keys = [step for step in pointer.split("/") if step and not step.isdigit()]
-    return (_unescaped(keys[-1]) if keys else ""), (_unescaped(keys[-2]) if len(keys) > 1 else "")
+    key = _unescaped(keys[-1]) if keys else ""
+    if pointer[-1:].isdigit() and len(key) > _SHORTEST_PLURAL and key[-1] in "sS" and key[-2] not in "sS":
+        key = key[:-1]  # a member of a list of mrns is an mrn
+    return key, (_unescaped(keys[-2]) if len(keys) > 1 else "")
 
 
 def _unescaped(step: str) -> str:

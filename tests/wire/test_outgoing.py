@@ -359,7 +359,9 @@ def test_what_makes_a_provider_keep_or_pass_on_data_needs_cover(fields: dict[str
         chat.render_scrubbed(request, {}, model="m", allow=EVERYTHING)
     assert caught.value.code == "not_covered"
     assert caught.value.param == f"/{next(iter(fields))}"
-    assert str(caught.value).endswith(f"does not cover, found {', '.join(asked)}")
+    assert str(caught.value).startswith(
+        f"expected only what the contract with the outside provider covers, found {', '.join(asked)}; leave it out, or"
+    )
     made = chat.render_scrubbed(request, {}, model="m", allow=EVERYTHING, covers=frozenset(asked))
     assert made.fields[next(iter(fields))] == next(iter(fields.values()))
 
@@ -383,6 +385,8 @@ def test_the_parts_of_the_copy_are_those_that_leave_with_their_new_text() -> Non
     assert [(p.index, p.pointer, p.text.reveal(), p.kind) for p in leaving] == [
         (1, "/messages/0/content", "[[P]]", PartKind.TEXT)
     ]
+    bound = parse(seed=2147483647, temperature=0.48210377, messages=[{"role": "user", "content": ""}])
+    assert [p.text.reveal() for p in chat.outgoing_parts(bound, {}, allow=EVERYTHING)] == ["2147483647"]
 
 
 def test_neither_view_of_the_copy_shows_text() -> None:

@@ -11,7 +11,10 @@ _SCHEMA = "/tools/0/function/parameters"
     ("pointer", "kind", "told"),
     [
         ("/messages/0/tool_calls/0/function/arguments#/patient/mrn", PartKind.TEXT, ("mrn", "patient")),
-        ("/messages/0/tool_calls/0/function/arguments#/mrns/0/1", PartKind.NUMBER, ("mrns", "")),
+        ("/messages/0/tool_calls/0/function/arguments#/mrns/0/1", PartKind.NUMBER, ("mrn", "")),
+        ("/messages/0/content#/mrns", PartKind.TEXT, ("mrns", "")),
+        ("/messages/0/content#/cns/0", PartKind.TEXT, ("cns", "")),
+        ("/messages/0/content#/address/0", PartKind.TEXT, ("address", "")),
         ("/messages/0/content#/a~1b/c~0d", PartKind.TEXT, ("c~d", "a/b")),
         ("/messages/0/content#/rows#/cpf", PartKind.TEXT, ("cpf", "")),
         ("/messages/0/content#/0", PartKind.TEXT, ("", "")),
