@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phigate.app.settings import Settings
     from phigate.audit.record import Draft, Receipt
     from phigate.store.retention import Kept
+    from phigate.tlog.report import Report
 
 CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), default=Path("phigate.yaml"), show_default=True, help="The settings."
@@ -145,9 +146,18 @@ def archive(place: Path, *, config: Path, origin: str, actor: str) -> None:
 
     with said():
         settings = loaded(config)
-        draft = write(_one(settings, origin).segment, place)
+        draft = write(_one(settings, origin).segment, place, verify=_verified)
         receipt = append(settings, replace(draft, fields={**draft.fields, "actor": _actor(actor)}))
     click.echo(f"{place}  {draft.fields['digest']}  {receipt.record_id}")
+
+
+def _verified(place: Path) -> Report:
+    from phigate.cli.verify_sources import open_source
+    from phigate.store.verifying import verify_log
+    from phigate.tlog.verify import Demand
+
+    with open_source(place) as source:
+        return verify_log(source, Demand())
 
 
 @click.command()

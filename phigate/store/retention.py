@@ -7,7 +7,7 @@ the genesis of the one that followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -21,11 +21,9 @@ from phigate.errors import LedgerStateError, SettingsError
 from phigate.store.evidence import write_export
 from phigate.store.places import Segment, reading_engine
 from phigate.store.source import DatabaseSource
-from phigate.store.verifying import verify_log
 from phigate.tlog.checkpoint import SignedCheckpoint
 from phigate.tlog.record import parse_entry
-from phigate.tlog.report import Verdict
-from phigate.tlog.verify import Demand
+from phigate.tlog.report import Report, Verdict
 
 KEEP_YEARS: Final = 6  # 45 CFR 164.316(b)(2)(i): six years from creation, or from when it was last in effect
 MARGIN: Final = timedelta(days=90)
@@ -81,8 +79,11 @@ def why_not(this: Kept, *, now: datetime) -> str | None:
     return None
 
 
-def archive(segment: Segment, place: Path) -> Draft:
-    """Write the archive of a closed segment, check it as an outsider would, and return the entry that says so."""
+def archive(segment: Segment, place: Path, *, verify: Callable[[Path], Report]) -> Draft:
+    """Write the archive of a closed segment, check the file as an outsider would, and return the entry that says so.
+
+    ``verify`` reads an archive from its file. One that does not verify is taken away again.
+    """
     if not segment.closed:
         raise SettingsError(
             f"expected a closed segment, found {segment.origin} open: close it with phigate ledger roll"
@@ -96,7 +97,7 @@ def archive(segment: Segment, place: Path) -> Draft:
         if note is None or SignedCheckpoint.from_bytes(note).head.size != segment.size:
             raise LedgerStateError(f"expected the last head of {segment.origin} to be signed, found it unsigned")
         write_export(source, note, place)
-        report = verify_log(source, Demand(keyring=source.keyring()))
+    report = verify(place)
     if report.verdict not in {Verdict.VERIFIED, Verdict.POLICY} or report.root != segment.root:
         place.unlink()
         raise LedgerStateError(
