@@ -64,12 +64,14 @@ def _vaguer(outer: Finding, inner: Finding) -> bool | None:
 
 def _vague(finding: Finding) -> bool:
     """Whether the tagger took this for some number, without knowing which."""
-    return finding.source == "names:tagger" and finding.entity_type in {EntityType.UNIQUE_ID, EntityType.PHONE}
+    return finding.source == "names:tagger" and finding.entity_type is EntityType.UNIQUE_ID
 
 
 def _is_number(finding: Finding) -> bool:
+    """Whether it is said which number this is."""
     row = ENTITY_TABLE[finding.entity_type]
-    return row.entity_class is EntityClass.DIRECT and row.family is Family.ID and finding.score >= _SURE_NUMBER
+    kinds = row.entity_class is EntityClass.DIRECT and row.family is Family.ID
+    return kinds and finding.entity_type is not EntityType.UNIQUE_ID and finding.score >= _SURE_NUMBER
 
 
 def at_least(findings: Sequence[Finding], floor: float) -> list[Finding]:
