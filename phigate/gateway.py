@@ -80,13 +80,16 @@ class Gateway:
             print_key=ports.print_key,
         )
 
-    async def chat(self, app: App, bundle: Bundle, body: bytes, context: str | None = None) -> Reply:
+    async def chat(
+        self, app: App, bundle: Bundle, body: bytes, context: str | None = None, *, rid: str | None = None
+    ) -> Reply:
         """Answer one chat completion; ``context`` is the header that the EHR signed, if it came.
 
-        Raises `CallerError` or `PeerError`; each refusal has its entry by then.
+        ``rid`` names the exchange, where the caller has named it already. Raises `CallerError` or `PeerError`; each
+        refusal has its entry by then.
         """
         request = self._parse(app, body)
-        rid = self._ports.new_rid()
+        rid = rid or self._ports.new_rid()
         said = UNSAID if context is None else await self._said(rid, app, bundle, body, context)
         exchange = await self._decide(rid, app, bundle, request, said)
         while (candidate := self._next(exchange)) is not None:

@@ -18,11 +18,15 @@ Message = dict[str, Any]
 
 
 async def read_body(receive: Any, *, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """Return the body. Raises `TooLargeError` past ``limit`` bytes, `InvalidRequestError` where it is cut.
+    """Return the body. Raises `TooLargeError` past ``limit`` bytes, `InvalidRequestError` where it is cut or packed.
 
     What is too large is read to its end, within bounds, and dropped: a client that is still sending would otherwise
     see a broken connection in place of the error.
     """
+    if headers.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
+        raise InvalidRequestError(
+            "expected a body that is not compressed, found a content-encoding; send plain JSON", code="compressed_body"
+        )
     declared = headers.get(b"content-length", b"")
     dropping = declared.isdigit() and int(declared) > limit
     chunks: list[bytes] = []

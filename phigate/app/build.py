@@ -103,6 +103,7 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
         metrics=metrics,
         readiness=readiness,
         body_bytes=settings.body_bytes,
+        new_rid=new_id,
         models=parts.models,
     )
 

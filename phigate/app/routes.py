@@ -8,12 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.routing import Route
 
+import phigate
 from phigate import logs
 from phigate.app import problems
 from phigate.app.asgi import read_body, send_stream, send_whole
@@ -31,6 +35,8 @@ from phigate.ports import AppKeys, Bundles
 
 _CONTEXT: Final = HEADER.encode()
 _JSON: Final = {"content-type": "application/json"}
+_PACKAGE: Final = str(Path(phigate.__file__).parent) + os.sep
+_UNLOGGED: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Doors:
     metrics: PrometheusMetrics
     readiness: Readiness
     body_bytes: int
+    new_rid: Callable[[], str]
     models: Callable[[App, Bundle], list[dict[str, Any]]]
 
 
@@ -83,12 +90,13 @@ class Guard:
         except PhigateError as error:
             if not scope.get("phigate.inside", False):  # the gateway records or tallies its own refusals
                 self._tally.count(scope.get("phigate.app", ""), getattr(error, "code", "internal_error"))
-            reply = problems.problem(error)
+            reply = problems.problem(error, headers=_named(scope))
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - the outermost door: whatever it is, its text stays here
-            logs.emit(Event.INTERNAL_ERROR, level=logging.ERROR, where=_where(error), kind=type(error).__name__)
-            reply = problems.internal()
+            place, kind, rid = _where(error), type(error).__name__, scope.get("phigate.rid", "")
+            logs.emit(Event.INTERNAL_ERROR, level=logging.ERROR, where=place, kind=kind, rid=rid)
+            reply = problems.internal(_named(scope))
         else:
             return
         if not started:
@@ -102,8 +110,11 @@ async def _no_such_path(scope: Any, receive: Any, send: Any) -> None:  # noqa: A
     )
 
 
-async def _wrong_method(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
-    raise NotServedError("this path is served with another method", code="unknown_method")
+def _only(method: str, path: str) -> Callable[[Any, Any, Any], Awaitable[None]]:
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001 - one shape for all doors
+        raise NotServedError(f"expected {method} {path}, found another method", code="unknown_method")
+
+    return refuse
 
 
 class Routes:
@@ -122,11 +133,12 @@ class Routes:
             ("GET", "/metrics", self._metrics),
         )
         routes = [Route(path, Door(serve), methods=[method]) for method, path, serve in served]
-        routes += [Route(path, Door(_wrong_method)) for _, path, _ in served]
+        routes += [Route(path, Door(_only(method, path))) for method, path, _ in served]
         return [*routes, Route("/{path:path}", Door(_no_such_path))]
 
     async def _chat(self, scope: Any, receive: Any, send: Any) -> None:
         doors, headers = self._doors, dict(scope["headers"])
+        scope["phigate.rid"] = rid = doors.new_rid()
         bundle = doors.bundles.current()
         app = await self._caller(scope, headers, bundle)
         with doors.admission.place(app.name, app.limits):
@@ -134,7 +146,8 @@ class Routes:
             body = await read_body(receive, headers=headers, limit=doors.body_bytes)
             scope["phigate.inside"] = True
             said = headers.get(_CONTEXT)
-            reply = await doors.gateway.chat(app, bundle, body, None if said is None else said.decode("latin-1"))
+            context = None if said is None else said.decode("latin-1")
+            reply = await doors.gateway.chat(app, bundle, body, context, rid=rid)
             await _answer(receive, send, reply)
 
     async def _models(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002 - one shape for all doors
@@ -177,6 +190,12 @@ class Routes:
         return app
 
 
+def _named(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Return the header by which an error's reader finds its entry: `phigate ledger show --rid`."""
+    rid = scope.get("phigate.rid")
+    return {} if rid is None else {"x-request-id": rid}
+
+
 async def _answer(receive: Any, send: Any, reply: Reply) -> None:
     if reply.stream is not None:
         await send_stream(receive, send, reply.headers, reply.stream)
@@ -185,11 +204,16 @@ async def _answer(receive: Any, send: Any, reply: Reply) -> None:
 
 
 def _where(error: BaseException) -> str:
-    """Return file and line of the innermost frame: a place in our code, no text of a request."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    """Return file and line of our innermost frame, places in code and no text of a request.
+
+    Where a library raised, its innermost frame follows: ``external.py:236+runners.py:186``.
+    """
+    ours, last, trace = "", "unknown", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        # Code without a file calls it <string> or the like, which no log field may hold.
+        last = f"{_UNLOGGED.sub('', Path(file).name)}:{trace.tb_lineno}"
+        if file.startswith(_PACKAGE):
+            ours = last
         trace = trace.tb_next
-    if trace is None:
-        return "unknown"
-    name = trace.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
-    return f"{name}:{trace.tb_lineno}"
+    return last if ours in {"", last} else f"{ours}+{last}"
