@@ -85,6 +85,16 @@ def _in_streams_and_calls(home: House) -> None:
         post(home, json.dumps(asked).encode())
 
 
+def _headers(home: House) -> bytes:
+    """Return every header and path that a model was sent: none of them is an app's."""
+    rows: list[Any] = []
+    for url in home.upstreams.values():
+        with _OPEN(f"{url}/received?last=1024", timeout=30) as reply:
+            rows += [[row["path"], row["headers"]] for row in json.loads(reply.read())["requests"]]
+    assert rows
+    return json.dumps(rows).encode()
+
+
 def _dump(database: Path) -> bytes:
     """Return every cell of a database as text, whatever its pages look like."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as open_database:
@@ -102,6 +112,7 @@ def test_no_canary_is_in_any_byte_that_is_kept(tmp_path: Path) -> None:
         seen = WORD in "".join(home.received("onprem", 1024))
         assert seen, "the canaries went nowhere at all"
         assert str(NUMBER) not in "".join(home.received("external", 1024))
+        assert found_in(_headers(home)) == []
         served = (home.get("/metrics") + home.get("/readyz") + home.get("/healthz")).encode()
         alive = home.every_byte()  # with its write-ahead logs, before they are folded in
         bundle = tmp_path / "evidence"
