@@ -29,6 +29,7 @@ from phigate.tlog.note import sign_note
 from phigate.tlog.record import parse_entry
 
 PATIENCE_S: Final = 2.0
+HEARTBEAT_WITHIN: Final = 200_000  # entries from the end in which a start looks for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Duties:
         items.append(self._key("add", (self._record, self._enrolment)))
         self._write_or_raise(items)
         self._keep_keyring()
+        self._settled = self._settled_before()
         self._reconcile()
         self._publish()
         now = self._mono()
@@ -281,6 +283,20 @@ class Duties:
         return known.size >= head.size
 
     # -- the reconciler ----------------------------------------------------------------------------------------
+
+    def _settled_before(self) -> int:
+        """Return what the newest heartbeat says is settled, so that a start does not search a log of millions.
+
+        Without one near the end it is 0, which is always true. Verification finds open intents wherever they are.
+        """
+        head = self.writer.head
+        assert head is not None
+        entry = self.writer.storage.newest_heartbeat(head.log_id, max(0, head.size - HEARTBEAT_WITHIN))
+        try:
+            settled = parse_entry(entry).fields.get("settled") if entry is not None else 0
+        except TlogError as error:
+            raise LedgerStateError(f"a heartbeat of {head.origin} is no entry: {error}") from error
+        return settled if isinstance(settled, int) and settled <= head.size else 0
 
     def _reconcile(self) -> None:
         """Give every intent of a dead boot the outcome ``unknown``. UNIQUE(rid, attempt, kind) keeps one."""

@@ -59,6 +59,14 @@ class SharedStatements:
         """Return intents without an outcome."""
         return [Row(*row) for row in self._run(_OPEN_INTENTS, (log_id, start))]
 
+    def newest_heartbeat(self, log_id: int, start: int) -> bytes | None:
+        """Return the newest heartbeat at or after an index."""
+        sql = (
+            "SELECT entry FROM ledger_entry WHERE log_id = ? AND idx >= ? AND kind = 'heartbeat'"
+            " ORDER BY idx DESC LIMIT 1"
+        )
+        return self._one(sql, log_id, start)
+
     def newest_checkpoint(self, log_id: int) -> bytes | None:
         """Return the newest signed checkpoint."""
         return self._one("SELECT note FROM ledger_checkpoint WHERE log_id = ? ORDER BY size DESC LIMIT 1", log_id)

@@ -172,6 +172,10 @@ class Storage(Reader, Protocol):
         """Keep a piece of outside evidence, within the transaction."""
         ...
 
+    def newest_heartbeat(self, log_id: int, start: int) -> bytes | None:
+        """Return the newest heartbeat at or after an index."""
+        ...
+
     def open_intents(self, log_id: int, start: int) -> list[Row]:
         """Return the intents at or after an index that have no outcome."""
         ...

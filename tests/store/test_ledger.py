@@ -481,3 +481,27 @@ async def test_a_ledger_that_was_closed_says_so(tmp_path: Path) -> None:
     await ledger.close()
     with pytest.raises(UnavailableError, match="the ledger is closed"):
         await ledger.append(an_intent())
+
+
+async def test_a_start_searches_from_what_the_last_heartbeat_called_settled(tmp_path: Path) -> None:
+    async with a_ledger(tmp_path, rhythm=Rhythm(heartbeat_s=0.05, reconcile_s=0.02)) as ledger:
+        for _ in range(3):
+            draft = an_intent()
+            await ledger.append(an_outcome(draft.rid, await ledger.append(draft)))
+        size = ledger.size()
+        await asyncio.sleep(0.3)
+    settled = [r.fields["settled"] for r in records(tmp_path) if r.kind == "heartbeat"]
+    assert cast("int", settled[-1]) >= size
+    again = a_ledger(tmp_path)
+    asked: list[int] = []
+    real = again.writer.storage.open_intents
+
+    def noted(log_id: int, start: int) -> Any:
+        asked.append(start)
+        return real(log_id, start)
+
+    again.writer.storage.open_intents = noted  # type: ignore[method-assign]
+    async with again:
+        await again.append(an_intent())
+    assert asked[0] == settled[-1]
+    assert checked(tmp_path).open_intents != []
