@@ -57,8 +57,7 @@ def open_ledger(
     ``url`` is ``sqlite:///FILE`` or ``postgresql+psycopg://…``.
     Keys that do not exist yet are created in ``keys_folder`` (see `key_folder`).
     ``min_free_bytes`` of disk are kept for outcomes of exchanges that run; None is the default of `disk_room`.
-    ``reserve_bytes`` are preallocated for these as well (see `reserve`); None is the default, 0 where
-    ``min_free_bytes`` is given.
+    ``reserve_bytes`` are preallocated for these (see `reserve`); None is the default, 0 where the former is given.
     ``previous`` stands in the genesis of a new log: what it follows (see recover).
     ``witnesses`` are asked to cosign the checkpoints; None or an empty list asks nobody.
     ``boot`` names this start of this replica where it wrote to another segment before; "" makes a new one.
@@ -71,9 +70,8 @@ def open_ledger(
     sealer = Sealer(origin, replica, boot or secrets.token_hex(16), record, now, time.monotonic)
     storage, folder = open_storage(url, boot=sealer.boot)
     reserve = _reserve(folder, min_free_bytes, reserve_bytes)
-    writer = Writer(
-        storage, sealer, new_eid=lambda: new_id(now), release_room=reserve.release if reserve else lambda: False
-    )
+    release = reserve.release if reserve else lambda: False
+    writer = Writer(storage, sealer, new_eid=lambda: new_id(now), release_room=release)
     duties = Duties(
         writer,
         checkpoint=keys.checkpoint,
