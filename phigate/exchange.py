@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,6 +49,7 @@ class Exchange:
     holds: frozenset[Hold]  # what a later turn that contains this one inherits
     kept_home: bool = False  # the outgoing copy was not clean, or could not be made
     tried: list[Candidate] = field(default_factory=list)
+    tagging: Awaitable[tuple[tuple[str, str], ...]] | None = None  # the vault at work, begun before the copy is made
     subjects: tuple[tuple[str, str], ...] | None = None  # source and tag of each patient, once the vault gave them
     said: Said = UNSAID
 

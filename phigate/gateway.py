@@ -6,6 +6,7 @@ in a refusal or on-prem; none ends in a looser route.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -162,6 +163,7 @@ class Gateway:
         if decision.mode is Mode.BLOCK:
             await self.refused(rid, app.name, "policy", decision, analysis)
             raise _blocked(decision)
+        exchange.tagging = self._tagging(exchange)
         return exchange
 
     async def _glass(self, exchange: Exchange) -> None:
@@ -246,7 +248,7 @@ class Gateway:
     async def _record(self, exchange: Exchange, outbound: Outbound) -> Sent:
         attempt = len(exchange.tried)
         if exchange.subjects is None:
-            exchange.subjects = await self._tagged(exchange)
+            exchange.subjects = await self._subjects(exchange)
         began = time.monotonic()
         intent = await self._ports.ledger.append(
             entries.intent(
@@ -271,13 +273,21 @@ class Gateway:
         self._ports.metrics.observe("ledger_append_seconds", time.monotonic() - began, kind="intent")
         return Sent(exchange, outbound, intent, attempt)
 
-    async def _tagged(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
-        """Return the tags of the patients in an exchange. One that could not be accounted for goes nowhere."""
+    def _tagging(self, exchange: Exchange) -> asyncio.Future[tuple[tuple[str, str], ...]] | None:
+        """Have the patients of an exchange tagged while its copy is made: the vault waits for a disk."""
         subjects, tenant = self._ports.subjects, exchange.app.tenant
         said = () if exchange.said.subject is None else (exchange.said.subject,)
         references = (*said, *subjects.lookups.found(tenant, exchange.analysis, exchange.request.parts))
+        if not references:
+            return None
+        task = asyncio.ensure_future(subjects.tags(exchange.rid, references))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be left to ask
+        return task
+
+    async def _subjects(self, exchange: Exchange) -> tuple[tuple[str, str], ...]:
+        """Return the tags of the patients in an exchange. One that could not be accounted for goes nowhere."""
         try:
-            return await subjects.tags(exchange.rid, references) if references else ()
+            return await exchange.tagging if exchange.tagging is not None else ()
         except UnavailableError as error:
             await self.refused(exchange.rid, exchange.app.name, error.code, exchange.decision, exchange.analysis)
             raise
