@@ -57,5 +57,17 @@ def test_a_name_that_no_entry_could_hold_is_refused_with_its_place(case: str, sh
     assert "cannot stand in the ledger" in hits[0]
 
 
+def test_an_override_is_named_like_all_else(shipped_files: dict[str, bytes]) -> None:
+    row = "overrides:\n  - {id: x@y, match: {app: demo}, limit: keep_onprem}"
+    found = problems(edit(shipped_files, SITE, ("overrides: []", row)))
+    assert any("the override 'x@y' cannot stand in the ledger" in message for _, message in found)
+
+
+def test_a_site_without_break_glass_has_no_words_of_it(shipped_files: dict[str, bytes]) -> None:
+    text = shipped_files[SITE].decode()
+    without = "\n".join(line for line in text.splitlines() if not line.startswith("break_glass")) + "\n"
+    assert problems({**shipped_files, SITE: without.encode()}) == []
+
+
 def test_the_shipped_names_can_all_be_recorded(shipped_files: dict[str, bytes]) -> None:
     assert problems(shipped_files) == []
