@@ -165,7 +165,7 @@ class Case:
 class DateShift:
     """How far dates of one patient move, all of them alike, and what happens where no patient is known."""
 
-    days: int  # at most, either way
+    days: int = 365  # at most, either way
     weekday: bool = False  # by whole weeks
     or_year: bool = True  # keep the year where a date cannot move; else redact it
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Final, TypeVar
 
 from phigate.finding import ENTITY_TABLE, EntityClass, EntityType
-from phigate.policy.bundle import App, Attestation, Bundle, Destination, EntityRule, Regime, Site
+from phigate.policy.bundle import App, Attestation, Bundle, DateShift, Destination, EntityRule, Regime, Site
 from phigate.policy.decision import DestinationKind
 from phigate.policy.operators import looser
 from phigate.policy.words import LANGUAGES
@@ -92,10 +92,17 @@ def _regime(old: Regime, new: Regime) -> Iterator[Change]:
     days = (old.retention_days, new.retention_days)
     yield from _value(f"{where} retention.min_days", *days, loosens=days[1] < days[0])
     yield from _value(f"{where} zip3", old.zip3, new.zip3, loosens=old.zip3.endswith("union"))
+    yield from _date_shift(f"{where} date_shift", old.date_shift or DateShift(), new.date_shift or DateShift())
     yield from _value(f"{where} default", old.default_block, new.default_block, loosens=old.default_block)
     for rule, duties, kept in _pairs(_duties(old), _duties(new)):
         yield from _set(f"{where} {rule} obligations", duties or (), kept or (), more_is_looser=False)
     yield from _set(f"{where} floors", _floors(old), _floors(new), more_is_looser=False)
+
+
+def _date_shift(where: str, old: DateShift, new: DateShift) -> Iterator[Change]:
+    yield from _value(f"{where}.range_days", old.days, new.days, loosens=new.days < old.days)
+    yield from _value(f"{where}.keep_weekday", old.weekday, new.weekday, loosens=new.weekday)
+    yield from _value(f"{where}.fallback_to_year", old.or_year, new.or_year, loosens=new.or_year)
 
 
 def _duties(regime: Regime) -> dict[str, tuple[str, ...]]:

@@ -42,6 +42,23 @@ CASES: dict[str, tuple[str, str, str, str, bool, bool]] = {
     ),
     "retention": (HIPAA, "min_days: 2192", "min_days: 100", "us.hipaa retention.min_days", True, False),
     "zip3": (HIPAA, "zip3: census-2020,", "zip3: census-2000-2020-union,", "us.hipaa zip3", False, True),
+    "shift range": (LGPD, "range_days: 365", "range_days: 30", "br.lgpd date_shift.range_days", True, False),
+    "shift by weeks": (
+        LGPD,
+        "keep_weekday: false",
+        "keep_weekday: true",
+        "br.lgpd date_shift.keep_weekday",
+        True,
+        False,
+    ),
+    "shift or redact": (
+        LGPD,
+        "fallback_without_subject: year",
+        "fallback_without_subject: redact",
+        "br.lgpd date_shift.fallback_to_year",
+        False,
+        True,
+    ),
     "default": (HIPAA, "default: {mode: keep_onprem}", "default: {mode: block}", "us.hipaa default", False, True),
     "duty": (
         GDPR,
