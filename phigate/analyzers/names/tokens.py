@@ -41,8 +41,8 @@ _WHOLE = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l"
 
 
 def fold(word: str) -> str:
-    """Return the word in lower case without accents."""
+    """Return the word in lower case without accents; a mark that stands alone is itself, so that nothing is empty."""
     if word.isascii():
         return word.lower()
     parts = unicodedata.normalize("NFKD", word.lower().translate(_WHOLE))
-    return "".join(char for char in parts if not unicodedata.combining(char))
+    return "".join(char for char in parts if not unicodedata.combining(char)) or word.lower()

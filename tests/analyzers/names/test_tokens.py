@@ -34,3 +34,8 @@ def test_folding_drops_case_and_accents_and_spells_whole_letters_out() -> None:
     assert [fold(word) for word in ("JOÃO", "Müller", "Weiß", "Łukasz", "Bjørn", "Ño")] == [
         "joao", "muller", "weiss", "lukasz", "bjorn", "no",
     ]  # fmt: skip
+
+
+def test_a_mark_that_stands_alone_is_not_folded_away() -> None:
+    assert fold("\ua953") == "\ua953"
+    assert fold("É") == "e"
