@@ -95,4 +95,4 @@ class Limits:
     depth: int = 64
     parts: int = 20_000
     model_chars: int = 256
-    choices: int = 16
+    choices: int = 128  # the most that OpenAI's API takes for `n`
