@@ -233,7 +233,9 @@ def _load() -> None:
 def _kind(part: Part) -> str:
     """Return what the pointer of a leaf says of its value; free text says nothing."""
     key, above = labels(part.pointer, part.kind)
-    return kind_of(key, above, part.text.reveal()[:200]) if key else ""
+    text = part.text.reveal()[:200]
+    # A document under a telling key says more by its own keys.
+    return kind_of(key, above, text) if key and text.lstrip()[:1] not in {"{", "["} else ""
 
 
 def _unnamed(parts: Sequence[Part], found: Sequence[PartAnalysis]) -> list[PartAnalysis]:

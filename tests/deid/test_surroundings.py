@@ -244,3 +244,11 @@ def test_asking_on_the_way_changes_no_answer(pieces: list[str], json: bool) -> N
         asked.within()
         silent.note(piece)
     assert asked.within() == silent.within()
+
+
+def test_a_reference_whose_target_comes_later_is_one() -> None:
+    around = Surroundings(json=False, hosts=HOSTS)
+    for piece in ("[x]:", "\n", " ", "<evil.example ", "a "):
+        around.note(piece)
+        around.within()
+    assert around.within()
