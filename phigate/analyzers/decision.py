@@ -35,8 +35,18 @@ def settle(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _covers(outer: Finding, inner: Finding) -> bool:
     if outer.start > inner.start or outer.end < inner.end:
         return False
+    if EntityType.DOB in {outer.entity_type, inner.entity_type} and outer.entity_type is not inner.entity_type:
+        if _only_a_date(inner):
+            return True
+        if _only_a_date(outer):
+            return False  # a label said whose birth it is; the tagger knows days alone
     vaguer = _vaguer(outer, inner)
     return _outranks(outer, inner) if vaguer is None else vaguer
+
+
+def _only_a_date(finding: Finding) -> bool:
+    """Whether the tagger took this for some day."""
+    return finding.source == "names:tagger" and finding.entity_type is EntityType.DATE
 
 
 def _outranks(outer: Finding, inner: Finding) -> bool:

@@ -100,6 +100,14 @@ def test_a_number_is_what_its_label_says_though_the_tagger_is_surer_of_a_number(
     assert union(settle([labelled, wider])) == union([wider])
 
 
+def test_a_birth_date_stays_one_though_the_tagger_is_surer_of_a_date() -> None:
+    born = Finding(4, 14, T.DOB, 0.9, "dates:dmy")
+    assert settle([born, Finding(4, 14, T.DATE, 0.998, "names:tagger")]) == (born,)
+    assert settle([born, Finding(6, 12, T.DATE, 0.998, "names:tagger")]) == (born,)
+    wider = Finding(0, 14, T.DATE, 0.998, "names:tagger")
+    assert settle([born, wider]) == (wider, born), "the wider span stays covered, and the birth is still said"
+
+
 def test_a_name_inside_a_street_is_the_streets() -> None:
     street = Finding(0, 20, T.STREET, 0.9, "places:street")
     assert settle([street, Finding(6, 12, T.PERSON, 0.85, "names:gazetteer")]) == (street,)
