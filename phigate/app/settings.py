@@ -112,6 +112,7 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
         assert tls is not None
         if not (base / tls.text(name)).is_file():
             tls.complain(name, f"no file {base / tls.text(name)}; name a PEM file")
+    origin = ledger.name("origin") if ledger else ""
     settings = Settings(
         host=host,
         port=listen.whole("port", low=0, high=65535) if listen else 0,
@@ -125,8 +126,8 @@ def _read(data: bytes, path: Path, environment: Mapping[str, str]) -> Settings:
         database=_database(ledger, base) if ledger else "",
         keys=base / (ledger.text("keys", "keys") if ledger else "keys"),
         state=base / (ledger.text("state", "state") if ledger else "state"),
-        origin=ledger.name("origin") if ledger else "",
-        audience=top.name("audience", ledger.name("origin") if ledger else ""),
+        origin=origin,
+        audience=top.name("audience", origin),
         witnesses=read_witnesses(ledger, base) if ledger else WitnessRules(),
         body_bytes=limits.whole("body_bytes", 16 << 20, low=1024, high=1 << 30) if limits else 16 << 20,
         depth=limits.whole("depth", 64, low=8, high=_DEEPEST) if limits else 64,

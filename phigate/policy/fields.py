@@ -19,6 +19,7 @@ from phigate.policy.yamls import Entry, Map, Node, Scalar, Seq
 _DATE: Final = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2})?)Z)?")
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@*-]{0,127}")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{4,64}")
+_FEW: Final = 4  # words that a message about a missing one lists
 
 
 def closest(word: str, among: Collection[str]) -> str:
@@ -116,6 +117,10 @@ class Fields:
 
     def choice(self, key: str, among: Collection[str], default: str | None = None) -> str:
         """Return one of the words; without a default it is required, and the first stands in after a problem."""
+        if default is None and not self.has(key) and len(among) <= _FEW:
+            words = " or ".join(sorted(among))
+            self.source.complain(f"{self.what}: the key {key!r} is missing; write {key}: {words}", self.line)
+            return next(iter(among))
         value = self.text(key, default)
         if value in among or (value == "" and default == ""):
             return value

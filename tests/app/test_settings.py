@@ -63,6 +63,8 @@ def test_a_secret_may_stand_in_a_file_beside_it(tmp_path: Path) -> None:
         ("127.0.0.1", "0.0.0.0", "can be reached from other machines without TLS"),
         ("127.0.0.1", "gateway.hospital", "behind_proxy: true"),
         ("phigate: settings/v1", "phigate: settings/v9", "unknown word"),
+        (", origin: ", ", other: ", "the key 'origin' is missing"),
+        ("phigate: settings/v1\n", "", "the key 'phigate' is missing; write phigate: settings/v1"),
         ("policies: policies", "tls: {certificate: none.pem, key: none.key}\npolicies: policies", "name a PEM file"),
     ],
 )
@@ -73,6 +75,8 @@ def test_a_wrong_setting_stops_start_up_and_says_what_to_write(tmp_path: Path, o
     with pytest.raises(SettingsError) as caught:
         load(write(tmp_path, GOOD.replace(old, new)), environment={"EU_KEY": "x"})
     assert said in str(caught.value)
+    lines = str(caught.value).splitlines()
+    assert len(set(lines)) == len(lines), "each mistake is said once"
     assert "sk-live-123" not in str(caught.value)
 
 
