@@ -166,3 +166,13 @@ def test_all_problems_come_in_the_order_of_the_files() -> None:
         settle([late, early])
     assert (raised.value.line, [p.line for p in raised.value.more]) == (2, [9])
     settle([])
+
+
+def test_a_missing_choice_lists_its_words_where_they_are_few() -> None:
+    read, found = fields("b: x\n")
+    assert read.choice("a", ("permit", "limit")) == "permit"
+    assert read.choice("a", ("v", "w", "x", "y", "z")) == "v"
+    assert said(found) == [
+        "thing: the key 'a' is missing; write a: limit or permit",
+        "thing: the key 'a' is missing",
+    ]
