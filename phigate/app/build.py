@@ -86,9 +86,8 @@ def build(settings: Settings, *, dev: bool, ledger_socket: Path | None = None) -
     """
     parts = _Parts(settings, dev=dev, ledger_socket=ledger_socket)
     bundles, ledger, metrics, tally = parts.bundles, parts.ledger, parts.metrics, parts.tally
-    gateway = Gateway(
-        parts.ports(), limits=Limits(body_bytes=settings.body_bytes, depth=settings.depth, parts=settings.parts)
-    )
+    limits = Limits(body_bytes=settings.body_bytes, depth=settings.depth, parts=settings.parts)
+    gateway = Gateway(parts.ports(), limits=limits)
     readiness = Readiness(parts.analyzer, ledger, parts.onprem, parts.external, bundles, policy=parts.policy_state)
     readiness.alarms["ledger"] = ledger.alarm
     metrics.gauges_from(ledger.gauges)
