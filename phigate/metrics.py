@@ -1,11 +1,16 @@
-"""Counters and timings for /metrics in Prometheus' text format. Names and label values are fixed words."""
+"""Counters and timings for /metrics in Prometheus' text format. Names and label values are fixed words.
+
+Several workers of one gateway count into files of one folder, so that whichever answers speaks for all of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 # name -> (labels, help)
 COUNTERS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
@@ -52,13 +57,19 @@ GAUGES: Final[dict[str, str]] = {
     "policy_refused": "ALERT: 1 while the files in the policy folder are not the ones in force",
     "policy_stale": "ALERT: 1 while nothing leaves, because files were refused for max_stale_hours",
 }
+SHARED_BY: Final = "PROMETHEUS_MULTIPROC_DIR"  # the library's name for the folder of several processes
 _BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 
 
 class PrometheusMetrics:
-    """The Metrics port over a registry of its own."""
+    """The Metrics port over a registry of its own.
 
-    def __init__(self) -> None:
+    ``shared`` is the folder where the workers of one gateway count together. The process must have been started with
+    it in `SHARED_BY`, which the library reads when it is imported.
+    """
+
+    def __init__(self, *, shared: Path | None = None) -> None:
+        self._shared = shared
         self.registry = CollectorRegistry()
         self._counters = {
             name: Counter(f"phigate_{name}", text, labels, registry=self.registry)
@@ -69,7 +80,10 @@ class PrometheusMetrics:
             for name, (labels, text) in TIMINGS.items()
         }
         self._sources: list[Callable[[], Mapping[str, float]]] = []
-        self._gauges = {name: Gauge(f"phigate_{name}", text, registry=self.registry) for name, text in GAUGES.items()}
+        self._gauges = {
+            name: Gauge(f"phigate_{name}", text, registry=self.registry, multiprocess_mode=_joined(name))
+            for name, text in GAUGES.items()
+        }
 
     def count(self, name: str, amount: int = 1, /, **labels: str) -> None:
         """Add to a counter. Raises `KeyError` for a name outside the table."""
@@ -94,4 +108,13 @@ class PrometheusMetrics:
         for read in self._sources:
             for name, value in read().items():
                 self.gauge(name, value)
-        return generate_latest(self.registry)
+        if self._shared is None:
+            return generate_latest(self.registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody, path=str(self._shared))  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)
+
+
+def _joined(gauge: str) -> Literal["livesum", "livemax"]:
+    """Say how the gauges of living workers become one: what is open adds up, and the worst age or alarm counts."""
+    return "livesum" if gauge == "open_exchanges" else "livemax"

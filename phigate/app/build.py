@@ -72,6 +72,11 @@ class RunningLedger(Ledger, Protocol):
         ...
 
 
+def shared_metrics(settings: Settings) -> Path:
+    """Return the folder where several workers count together."""
+    return settings.state / "metrics"
+
+
 def ledger_of(settings: Settings) -> RollingLedger:
     """Return the ledger that this process appends to, not started yet."""
     return RollingLedger(
@@ -139,7 +144,7 @@ class _Parts:
         settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.state = settings.state
         self.bundles = bundles = FolderBundles(settings.policies, dev=dev, trust=settings.policy_keys)
-        self.metrics = metrics = PrometheusMetrics()
+        self.metrics = metrics = PrometheusMetrics(shared=shared_metrics(settings) if ledger_socket else None)
         self.ledger: RunningLedger = LedgerClient(ledger_socket) if ledger_socket else ledger_of(settings)
         self.tally = RefusalTally(self.ledger, metrics)
         self.macs = DayKeys(settings.state / "mac", wrapping_folder=settings.keys, now=time.time)

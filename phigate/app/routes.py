@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -141,14 +142,24 @@ class Routes:
         scope["phigate.rid"] = rid = doors.new_rid()
         bundle = doors.bundles.current()
         app = await self._caller(scope, headers, bundle)
-        with doors.admission.place(app.name, app.limits):
-            doors.metrics.gauge("open_exchanges", doors.admission.open)
+        with self._open(app):
             body = await read_body(receive, headers=headers, limit=doors.body_bytes)
             scope["phigate.inside"] = True
             said = headers.get(_CONTEXT)
             context = None if said is None else said.decode("latin-1")
             reply = await doors.gateway.chat(app, bundle, body, context, rid=rid)
             await _answer(receive, send, reply)
+
+    @contextmanager
+    def _open(self, app: App) -> Iterator[None]:
+        """Hold a place for one exchange, and have the gauge say how many are held."""
+        doors = self._doors
+        try:
+            with doors.admission.place(app.name, app.limits):
+                doors.metrics.gauge("open_exchanges", doors.admission.open)
+                yield
+        finally:
+            doors.metrics.gauge("open_exchanges", doors.admission.open)
 
     async def _models(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002 - one shape for all doors
         bundle = self._doors.bundles.current()

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from prometheus_client.multiprocess import mark_process_dead
 
 from phigate import logs
-from phigate.app.build import build, ledger_of
+from phigate.app.build import build, ledger_of, shared_metrics
 from phigate.app.settings import Settings
 from phigate.errors import SettingsError
 from phigate.logs import Event
+from phigate.metrics import SHARED_BY
 from phigate.store.ledger_socket import serve_ledger
 
 _GRACE_S: Final = 30  # open exchanges may take this long to end after a signal
@@ -99,11 +101,13 @@ async def _supervise(settings: Settings, config: Path, *, dev: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    counts = _emptied(shared_metrics(settings))
     with contextlib.closing(_listen(settings)) as listening:
         async with ledger_of(settings) as ledger, serve_ledger(ledger, ledger_socket_path(settings)):
             loop.add_signal_handler(signal.SIGHUP, _pass_on, workers)
             keepers = [
-                asyncio.create_task(_keep(config, listening, stop, workers, dev=dev)) for _ in range(settings.workers)
+                asyncio.create_task(_keep(config, listening, stop, workers, counts, dev=dev))
+                for _ in range(settings.workers)
             ]
             await stop.wait()
             await asyncio.gather(*keepers)
@@ -116,8 +120,22 @@ def _pass_on(workers: set[asyncio.subprocess.Process]) -> None:
             worker.send_signal(signal.SIGHUP)
 
 
+def _emptied(folder: Path) -> Path:
+    """Return the folder where the workers will count, without what those of an earlier start counted."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in folder.glob("*.db"):
+        old.unlink()
+    return folder
+
+
 async def _keep(
-    config: Path, listening: socket.socket, stop: asyncio.Event, workers: set[asyncio.subprocess.Process], *, dev: bool
+    config: Path,
+    listening: socket.socket,
+    stop: asyncio.Event,
+    workers: set[asyncio.subprocess.Process],
+    counts: Path,
+    *,
+    dev: bool,
 ) -> None:
     """Keep one worker running until told to stop; wait a little longer each time it dies at once."""
     pause_s = 0.1
@@ -125,7 +143,9 @@ async def _keep(
         fd = os.dup(listening.fileno())
         arguments = ["serve-worker", "--config", str(config), "--fd", str(fd), *(["--dev"] if dev else [])]
         began = asyncio.get_running_loop().time()
-        worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "phigate", *arguments, pass_fds=(fd,))
+        worker = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "phigate", *arguments, pass_fds=(fd,), env={**os.environ, SHARED_BY: str(counts)}
+        )
         os.close(fd)
         workers.add(worker)
         ended, asked = asyncio.create_task(worker.wait()), asyncio.create_task(stop.wait())
@@ -137,6 +157,7 @@ async def _keep(
                 worker.send_signal(signal.SIGTERM)
             await ended
             return
+        mark_process_dead(worker.pid, path=str(counts))  # type: ignore[no-untyped-call]  # its gauges end with it; what it counted stays counted
         logs.emit(Event.STOPPED, worker=worker.pid, status=worker.returncode or 0)
         pause_s = 0.1 if asyncio.get_running_loop().time() - began > 10 else min(5.0, pause_s * 2)
         await asyncio.sleep(pause_s)

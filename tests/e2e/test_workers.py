@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import signal
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def ask(home: House, number: int) -> str:
     return str(raw.headers["x-phigate-record"])
 
 
+def counted(home: House) -> float:
+    """Return the exchanges that /metrics tells of."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{home.port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    assert any(line.startswith("phigate_open_exchanges 0") for line in lines), "gauges of the dead are gone"
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("phigate_exchanges_total{"))
+
+
 def test_two_workers_share_one_log_and_a_dead_one_is_replaced(tmp_path: Path) -> None:
     with house(tmp_path / "site", workers=2) as home:
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
@@ -50,5 +59,7 @@ def test_two_workers_share_one_log_and_a_dead_one_is_replaced(tmp_path: Path) ->
             ask(home, number)
         entries = home.entries()
         assert [e["kind"] for e in entries].count("intent") == 32
+        for _ in range(4):  # whichever worker answers, it speaks for both, and for the dead one
+            assert counted(home) == 32
         done = home.phigate("ledger", "verify", "--config", str(home.site))
         assert done.returncode == 0, done.stdout + done.stderr
