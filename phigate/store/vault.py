@@ -13,12 +13,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy.dialects import postgresql, sqlite
 
 from phigate.deid.subjects import Lookups, Reference, capped, tag
 from phigate.errors import SettingsError, UnavailableError
@@ -29,10 +28,11 @@ from phigate.store.tables import EPOCH, ERASURE, SUBJECT, SUBJECT_EXCHANGE
 LOOKUP: Final = "vault-lookup.key"
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
-_NOTE: Final = {  # the same statement in the two dialects that have a word for it
-    "sqlite": sqlite.insert(SUBJECT_EXCHANGE).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(SUBJECT_EXCHANGE).on_conflict_do_nothing(),
-}
+# Of the hot path, ready to run: putting a statement together costs more than these few rows do. Written with ``?``.
+_EPOCH: Final = "UPDATE vault_epoch SET epoch = epoch RETURNING epoch"
+_KEYS: Final = "SELECT lookup, wrapped, epoch FROM vault_subject WHERE lookup IN ({})"
+_NEW_KEY: Final = "INSERT INTO vault_subject (lookup, wrapped, epoch) VALUES (?,?,?)"
+_NOTE: Final = "INSERT INTO vault_exchange (lookup, rid) VALUES (?,?) ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +114,17 @@ class Vault:
         if epoch not in self._keks:  # of an epoch in force, whose key nobody makes again
             self._keks = {epoch: AESGCM(_made(self._kek(epoch)))}
         known = self._known(connection, {each.lookup for wanted in batch for each in wanted.references}, epoch)
-        notes = [{"lookup": e.lookup, "rid": wanted.rid} for wanted in batch for e in wanted.references]
-        connection.execute(_NOTE[connection.dialect.name], notes)
+        notes = [(each.lookup, wanted.rid) for wanted in batch for each in wanted.references]
+        _run(connection, _NOTE, notes)
         return [tuple((e.source, tag(known[e.lookup], wanted.rid)) for e in wanted.references) for wanted in batch]
 
     def _known(self, connection: sa.Connection, lookups: set[bytes], epoch: int) -> dict[bytes, bytes]:
-        rows = connection.execute(sa.select(SUBJECT).where(SUBJECT.c.lookup.in_(lookups)))
-        known = {bytes(r.lookup): self._unwrap(bytes(r.wrapped), bytes(r.lookup), r.epoch) for r in rows}
-        new = {lookup: os.urandom(_KEY_BYTES) for lookup in lookups if lookup not in known}
+        asked = tuple(lookups)
+        rows = _run(connection, _KEYS.format(",".join("?" * len(asked))), asked)
+        known = {bytes(n): self._unwrap(bytes(wrapped), bytes(n), under) for n, wrapped, under in rows}
+        new = {lookup: os.urandom(_KEY_BYTES) for lookup in asked if lookup not in known}
         if new:
-            values = [{"lookup": n, "wrapped": self._wrap(k, n, epoch), "epoch": epoch} for n, k in new.items()]
-            connection.execute(sa.insert(SUBJECT), values)
+            _run(connection, _NEW_KEY, [(n, self._wrap(key, n, epoch), epoch) for n, key in new.items()])
         return {**known, **new}
 
     # -- accounting and erasure, for commands ------------------------------------------------------------------
@@ -202,12 +202,11 @@ class Vault:
     def _epoch(self, connection: sa.Connection) -> int:
         """Return the epoch in force; nobody begins another, or uses this one, until we commit."""
         # A write, though nothing changes: it takes the lock on both databases, where a read would not.
-        same = sa.update(EPOCH).values(epoch=EPOCH.c.epoch).returning(EPOCH.c.epoch)
-        epoch = connection.execute(same).scalar_one_or_none()
-        if epoch is None:
+        rows = _run(connection, _EPOCH)
+        if not rows:
             connection.execute(sa.insert(EPOCH).values(one=1, epoch=1))
             return 1
-        return int(epoch)
+        return int(rows[0][0])
 
     def _kek(self, epoch: int) -> Path:
         return self._keys / f"vault-kek-{epoch}.key"
@@ -227,6 +226,13 @@ class Vault:
             return kek.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], lookup)
         except InvalidTag as error:
             raise SettingsError(f"expected keys wrapped under {self._kek(epoch).name}, found another") from error
+
+
+def _run(connection: sa.Connection, sql: str, parameters: Any = ()) -> list[Any]:
+    """Run one statement, or one for each of a list of rows, as the driver of this database wants it written."""
+    text = sql if connection.dialect.name == "sqlite" else sql.replace("?", "%s")
+    result = connection.exec_driver_sql(text, parameters)
+    return list(result) if result.returns_rows else []
 
 
 def _made(path: Path) -> bytes:
