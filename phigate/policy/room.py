@@ -8,6 +8,7 @@ outside for that reason: a pair outside is looked at only where policy put it be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from phigate.policy.bundle import Destination
 from phigate.policy.decision import Candidate, DestinationKind
@@ -16,19 +17,23 @@ from phigate.policy.decision import Candidate, DestinationKind
 def with_room(
     candidates: Sequence[Candidate], destinations: Mapping[str, Destination], tokens: int
 ) -> tuple[Candidate, ...]:
-    """Return the candidates in order, without those of the house too small for ``tokens`` where another is not.
+    """Return the candidates without those too small for ``tokens``, each kind in its own order.
 
-    A pair outside that is too small is left out where one of the house, or another outside, has room. A model without
-    a declared context has room for anything.
+    Where a pair of the house is too small, the next of the house that has room takes its place, before any outside
+    that policy put after it. A pair outside that is too small is left out where another pair has room. A model
+    without a declared context has room for anything.
     """
     roomy = {candidate: _has_room(candidate, destinations, tokens) for candidate in candidates}
-    house = any(room for candidate, room in roomy.items() if candidate.kind is DestinationKind.ONPREM)
+    house = [candidate for candidate in candidates if candidate.kind is DestinationKind.ONPREM]
+    places = iter([candidate for candidate in house if roomy[candidate]] or house)
     some = any(roomy.values())
-    return tuple(
-        candidate
-        for candidate, room in roomy.items()
-        if room or not (house if candidate.kind is DestinationKind.ONPREM else some)
-    )
+    left: list[Candidate] = []
+    for candidate, room in roomy.items():
+        if candidate.kind is DestinationKind.ONPREM:
+            left.extend(islice(places, 1))
+        elif room or not some:
+            left.append(candidate)
+    return tuple(left)
 
 
 def _has_room(candidate: Candidate, destinations: Mapping[str, Destination], tokens: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phigate.policy.bundle import Destination, Model
@@ -56,16 +56,25 @@ def test_a_context_that_nobody_declared_has_room() -> None:
     assert with_room((SMALL, LARGE), places(small=0, large=100), 9000) == (SMALL,)
 
 
+def test_the_next_of_the_house_goes_before_an_outside_that_policy_put_between() -> None:
+    there = places(small=8000, cloud=1_000_000, large=32_000)
+    assert with_room((SMALL, CLOUD, LARGE), there, 9000) == (LARGE, CLOUD)
+    assert with_room((SMALL, CLOUD, LARGE), there, 7000) == (SMALL, CLOUD, LARGE)
+
+
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 50)), max_size=6),
     st.integers(0, 60),
 )
+@example([(True, 1), (False, 0), (True, 0)], 2)
 def test_room_orders_a_choice_and_never_takes_the_last(rows: list[tuple[bool, int]], tokens: int) -> None:
     pairs = tuple(pair(f"d{n}", HOUSE if inside else OUTSIDE) for n, (inside, _) in enumerate(rows))
     there = places(**{f"d{n}": context for n, (_, context) in enumerate(rows)})
     left = with_room(pairs, there, tokens)
     assert bool(left) == bool(pairs)
-    assert list(left) == [each for each in pairs if each in left]
+    for kind in DestinationKind:
+        own = [each for each in left if each.kind is kind]
+        assert own == [each for each in pairs if each in own]
     # A first choice in the house stays in the house.
     if pairs and pairs[0].kind is HOUSE:
         assert left[0].kind is HOUSE
