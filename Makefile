@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: train demo test lint unit faults test-thirdparty bench bench-detect lock clean verify-zipapp
+.PHONY: train demo test lint unit explore faults test-thirdparty bench bench-detect lock clean verify-zipapp
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -30,6 +30,10 @@ lint: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# New examples for every property test, many more than in `make test`, which draws the same ones each time.
+explore: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --hypothesis-profile explore $(TESTS)
 
 # Kills, power cuts, crashes, cut connections, failing system calls, clocks: more of each than in `make test`, with the
 # numbers printed: how many kills, how many acknowledged records, how many lost.

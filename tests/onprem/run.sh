@@ -48,9 +48,10 @@ for name in ${ONPREM_MODELS:-gemma3 llama3}; do
   parser=pythonic
   if [[ "$name" == llama3 ]]; then parser=llama3_json; fi
   port="$("$OURS" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+  # Without a cache of prefixes a seed writes the same words each time: what is cached is added up in another order.
   "$ENVIRONMENT/bin/python" -m vllm.entrypoints.openai.api_server \
     --model "$WORK/$name" --served-model-name "tiny-$name" medgemma-27b-it --host 127.0.0.1 --port "$port" \
-    --max-model-len 2048 --max-num-seqs 8 --enforce-eager --dtype bfloat16 \
+    --max-model-len 2048 --max-num-seqs 8 --enforce-eager --dtype bfloat16 --no-enable-prefix-caching \
     --structured-outputs-config '{"disable_any_whitespace": true, "backend": "xgrammar"}' --enable-auto-tool-choice --tool-call-parser "$parser" --allowed-media-domains none.invalid >"$WORK/$name.log" 2>&1 &
   SERVER=$!
   for _ in $(seq 1 240); do
