@@ -20,6 +20,7 @@ _BEFORE: Final = 60  # characters
 _TIGHT: Final = 40
 _AFTER: Final = 24
 _JUST_BEFORE: Final = 8
+_BESIDE: Final = 3
 _LOOSE: Final = 0.55
 _CONNECT: Final = (
     "number|numbers|numero|numeros|numer|nummer|num|nro|no|nr|n|nos|id|ids|code|codigo|codice|is|was|are|as|of|for|ending|ends|"
@@ -88,6 +89,11 @@ class Surroundings:
         """Return whether a label ends just before an offset: the quick look before `near`."""
         at = bisect_right(self._ends, start) - 1
         return at >= 0 and start - self._labels[at].end <= _JUST_BEFORE
+
+    def before(self, start: int) -> Label | None:
+        """Return the label that ends at most three characters before an offset."""
+        at = bisect_right(self._ends, start) - 1
+        return self._labels[at] if at >= 0 and start - self._labels[at].end <= _BESIDE else None
 
     def near(self, start: int, end: int) -> Near:
         """Say what surrounds the number at this stretch. Ask in order of position: lists share their label."""

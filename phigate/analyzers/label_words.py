@@ -10,7 +10,8 @@ from typing import Final
 
 LABEL_WORDS: Final[dict[str, str]] = {
     # Numbers of the hospital
-    "mrn": """mrn|mr|pmrn|emrn|mpi|empi|urn|hosp no|hospital no|hospital number|hospital id|medical record|
+    "mrn": """pt id|pt no|pt nr|pt number|hosp id|casenote|casenotes|case notes|case note|case note no|case note number|pas number|~processo|~hc|ha clinica|n ha|historia n|nhc n|~dossier|zis|patid|patnum|ish nr|krankenhausnummer|
+        mrn|mr|pmrn|emrn|mpi|empi|urn|hosp no|hospital no|hospital number|hospital id|medical record|
         medical records|med record|med rec|medrec|patient record|patient id|patient identifier|patient number|patient no|
         patient file|patientid|pat id|pid|chart number|chart no|chart id|chart #|record number|record no|record id|
         record #|records number|~record|~chart|unit number|unit no|health record|ehr id|emr id|ehr number|emr number|
@@ -27,7 +28,8 @@ LABEL_WORDS: Final[dict[str, str]] = {
         id paziente|codice nosografico|numero pratica|
         patientnummer|patient nummer|patientnr|dossiernummer|dossier nummer|zis nummer|zisnummer|statusnummer|
         ziekenhuisnummer|epd nummer""",
-    "case": """~encounter|encounter id|encounter number|visit id|visit number|visit no|visit #|csn|~fin|~har|
+    "case": """~enc|enc no|enc id|~atend|enrolment no|specimen|path no|pathology no|~az|auth n|az nr|fnr|aufn nr|nre|~verbale|verbale n|campione n|protocollo n|prot n|impegnativa|impegnativa n|ricetta n|n ricetta|esame n|n esame|scheda n|n progressivo|n protocollo|~impegnativa|demande n|n anapath|anapath n|n prelevement|examen n|n laudo|n exame|n amostra|n guia|n da guia|n de guia|n pedido|n referto|n richiesta|n accettazione|n pratica|n campione|n caso|n muestra|laudo|n registro|
+        ~encounter|encounter id|encounter number|visit id|visit number|visit no|visit #|csn|~fin|~har|
         admission id|admission number|admission no|episode number|episode id|episode no|appointment id|booking reference|
         accession|accession number|accession no|accession id|acc #|acc no|acc number|specimen id|specimen number|specimen no|
         sample id|sample number|lab id|lab number|lab no|order id|order number|order no|requisition|requisition number|
@@ -55,7 +57,8 @@ LABEL_WORDS: Final[dict[str, str]] = {
         consultation number|claim number|claim no|claim id|claim #|~claim|authorization number|authorisation number|
         authorization no|auth number|auth no|prior auth|prior authorization|pre authorization number|
         prescription number|prescription no|rx number|rx no|rx #|rx id|prescription id|dispensing number""",
-    "plan": """health plan|health plan id|health plan beneficiary|beneficiary|beneficiary number|beneficiary id|
+    "plan": """niss|cite|n contrat|n mutuelle|n assure|n tessera|tessera n|team|cod sanitario|verz nr|polis nr|polisnr|vnr|vers id|mitglieds nr|mitgliedsnr|n poliza|n apolice|medicaid no|
+        health plan|health plan id|health plan beneficiary|beneficiary|beneficiary number|beneficiary id|
         plan id|plan number|plan no|plan member|plan beneficiary|member id|member number|member no|member #|memberid|
         membership number|membership id|subscriber|subscriber id|subscriber number|subscriber no|insurance id|
         insurance number|insurance no|insurance policy|insurance card|insurance member|insured id|insured number|~insurance|
@@ -91,7 +94,8 @@ LABEL_WORDS: Final[dict[str, str]] = {
         american express|cartao|cartao de credito|numero do cartao|cartao de debito|tarjeta|tarjeta de credito|
         numero de tarjeta|carte bancaire|carte de credit|numero de carte|kreditkarte|kreditkartennummer|kartennummer|
         carta di credito|numero carta|carta di debito|creditcard|creditcardnummer|pasnummer""",
-    "license": """license|license number|license no|license #|license id|licence|licence number|licence no|
+    "license": """cdl|dl n|green card|alien number|alien registration number|uscis number|cie|omceo|omceo n|iscr albo|~om|personalausweis nr|fuhrerschein nr|reisepass nr|perso|pers nr|efn|telematik id|col|n col|coleg|n coleg|colegiada|colegiada n|n colegiada|~c i|patente n|passaporto n|carta d identita n|cedula n|n ordem|n iscrizione albo|
+        license|license number|license no|license #|license id|licence|licence number|licence no|
         lic no|lic #|~lic|driver license|drivers license|driver s license|driving licence|driving license|dl no|dl number|
         driver s licence|medical license|medical licence|state license|certificate|certificate number|certificate no|
         cert no|cert number|certification number|certification id|registration number|registration no|registration id|~registration|
@@ -129,7 +133,8 @@ LABEL_WORDS: Final[dict[str, str]] = {
         patrimonio|numero de patrimonio|seriennummer|serien nr|seriennr|geratenummer|gerate nr|chargennummer|
         chargen nr|~charge|ch b|lot n|numero de lot|numero di serie|matricola|numero di matricola|lotto|numero di lotto|
         numero lotto|serienummer|serie nummer|lotnummer|partijnummer|apparaatnummer|asset tag|device tag""",
-    "id": """~id|id number|id no|id #|identifier|~ids|unique id|unique identifier|identification number|identification no|
+    "id": """contribuinte|n contribuinte|numero de contribuinte|identificacao fiscal|numero de identificacao fiscal|cod fisc|rv nr|sozialvers nr|sozialversicherungs nr|
+        ~id|id number|id no|id #|identifier|~ids|unique id|unique identifier|identification number|identification no|
         identification|national id|national identification number|national insurance|national insurance number|ni number|
         nino|user id|userid|uid|guid|uuid|token|~code|~key|biometric id|fingerprint id|face id|voiceprint id|
         student id|student number|resident id|resident number|inmate number|veteran id|registry number|registry id|
@@ -160,7 +165,8 @@ LABEL_WORDS: Final[dict[str, str]] = {
     "certidao": """certidao|certidao de nascimento|certidao de casamento|certidao de obito|matricula da certidao|
         dnv|declaracao de nascido vivo|declaracao de nascimento|nascido vivo|declaracao de obito""",
     "brpassport": "passaporte|n passaporte|numero do passaporte",
-    "crm": """crm|coren|cro|crf|crefito|crn|crfa|cremesp|cremerj|crbm|cress|crmv|rqe|crm n|cnes|crm sp|crm rj|
+    "crm": """crmsp|crmrj|crmmg|crmrs|crmpr|crmba|crmsc|crmdf|crmpe|crmce|crmgo|crmes|crn1|crn2|crn3|crn4|crefono|crfono|cref|
+        crm|coren|cro|crf|crefito|crn|crfa|cremesp|cremerj|crbm|cress|crmv|rqe|crm n|cnes|crm sp|crm rj|
         crm mg|crm rs|crm pr|crm ba|crm sc|crm df|crm pe|crm ce|crm go""",
     # Contact
     "phone": """phone|phone number|phone no|phones|telephone|telephone number|tel|tel no|tele|ph|ph no|cell|cell phone|
@@ -262,7 +268,8 @@ LABEL_WORDS: Final[dict[str, str]] = {
         klinik|krankenhaus|einrichtung|arbeitgeber|ospedale|struttura|istituto|azienda|datore di lavoro|
         ziekenhuis|instelling|zorginstelling|werkgever|apotheek""",
     # What a number may be instead: codes, sizes, statistics, versions
-    "not": """icd|icd 9|icd 10|icd9|icd10|icd 11|icd o|cid|cid 10|cie|cie 10|cim|cim 10|cpt|hcpcs|loinc|snomed|snomed ct|
+    "not": """resolucao|rdc|instrucao normativa|regulation|directive|verordnung|richtlinie|decret|arrete|circolare|legge|delibera|dpr|real decreto|orden|resolucion|resolution|sigtap|meddra|cbo|nomenclatore|hgvs|chr|chromosome|cromossomo|error code|codigo de erro|http status|
+        icd|icd 9|icd 10|icd9|icd10|icd 11|icd o|cid|cid 10|cie|cie 10|cim|cim 10|cpt|hcpcs|loinc|snomed|snomed ct|
         rxnorm|atc|tuss|cbhpm|sigtap|drg|ops|ebm|goa|goae|ndc|pzn|ean|nct|pmid|pmcid|doi|issn|isbn|isrctn|eudract|prospero|
         umls|omim|dbsnp|genbank|uniprot|cas|ec|din|iso|rfc|version|versao|build|release|software|
         page|pages|pagina|paginas|seite|seiten|pag|pg|pp|figure|fig|table|tabela|tabla|tableau|tabelle|tabella|tabel|

@@ -33,6 +33,25 @@ def phrase_words(phrase: str) -> tuple[str, ...]:
     return tuple("".join(c if c.isalnum() else " " for c in fold(phrase)).split())
 
 
+# How "number" and "code" are written beside what they number: each phrase with one of them stands for all.
+_NUMBER: Final = ("n", "no", "nr", "nro", "num", "numero")
+_CODE: Final = ("codice", "cod")
+_OF: Final = frozenset({"de", "do", "da", "del", "di", "d", "du", "des", "della"})
+
+
+def _spellings(words: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """Return the phrase in all spellings of "number": numero de historia, nº de historia, nº historia, historia nº."""
+    if len(words) < 2:
+        return {words}
+    if words[0] in _NUMBER:
+        rest = words[1:]
+        bare = rest[1:] if rest[0] in _OF and len(rest) > 1 else rest
+        return {(number, *tail) for number in _NUMBER for tail in (rest, bare)}
+    if words[-1] in _NUMBER:
+        return {(*words[:-1], number) for number in _NUMBER}
+    return {(code, *words[1:]) for code in _CODE} if words[0] in _CODE else {words}
+
+
 def _table() -> dict[str, list[_Entry]]:
     """First word -> entries, longest first. A phrase in several kinds becomes one entry that names them all."""
     kinds: dict[tuple[str, ...], set[str]] = {}
@@ -41,11 +60,10 @@ def _table() -> dict[str, list[_Entry]]:
         for raw in phrases.split("|"):
             phrase = raw.strip()
             words = phrase_words(phrase.lstrip("~"))
-            if not words:
-                continue
-            kinds.setdefault(words, set()).add(kind)
-            if not phrase.startswith("~"):
-                strong.add(words)
+            for spelling in _spellings(words) if words else ():
+                kinds.setdefault(spelling, set()).add(kind)
+                if not phrase.startswith("~"):
+                    strong.add(spelling)
     table: dict[str, list[_Entry]] = {}
     for words, found in kinds.items():
         table.setdefault(words[0], []).append((words[1:], frozenset(found), words not in strong))
@@ -55,6 +73,7 @@ def _table() -> dict[str, list[_Entry]]:
 
 
 _TABLE: Final = _table()
+_MOST_DOTTED: Final = 5
 
 
 def find_labels(view: View) -> list[Label]:
@@ -64,7 +83,15 @@ def find_labels(view: View) -> list[Label]:
     table = _TABLE
     skip = 0
     for n, word in enumerate(words):
-        if word not in table or n < skip:
+        if n < skip:
+            continue
+        if len(word) == 1 and view.shadow[ends[n] : ends[n] + 1] == ".":
+            label = _dotted(view, n)
+            if label is not None:
+                found.append(label[0])
+                skip = label[1]
+                continue
+        if word not in table:
             continue
         for rest, kinds, weak in table[word]:
             size = len(rest)
@@ -77,6 +104,27 @@ def find_labels(view: View) -> list[Label]:
                 skip = n + 1 + size
                 break
     return found
+
+
+def _dotted(view: View, n: int) -> tuple[Label, int] | None:
+    """Return the label whose letters have full stops between them ("M.R.N.", "D.N.I."), and the word after it."""
+    words, starts, ends = view.words, view.starts, view.ends
+    last = n
+    while (
+        last + 1 < len(words)
+        and last - n < _MOST_DOTTED
+        and len(words[last + 1]) == 1
+        and view.shadow[ends[last] : starts[last + 1]] in {".", ". "}
+    ):
+        last += 1
+    apart = tuple(words[n + 1 : last + 1])
+    if last == n or any(rest == apart for rest, _, _ in _TABLE.get(words[n], ())):
+        return None  # "c. i." stands in the table by itself, and says another thing than "ci"
+    known = _TABLE.get("".join(words[n : last + 1]), ())
+    for rest, kinds, weak in known:
+        if not rest:
+            return Label(starts[n], ends[last], kinds, weak), last + 1
+    return None
 
 
 _WORDS: Final = frozenset(

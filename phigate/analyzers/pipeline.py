@@ -15,6 +15,7 @@ from phigate.analyzers.recognizers.ages import find_ages
 from phigate.analyzers.recognizers.dates import find_dates
 from phigate.analyzers.recognizers.facilities import find_facilities
 from phigate.analyzers.recognizers.generic import find_anchored
+from phigate.analyzers.recognizers.labelled import find_labelled
 from phigate.analyzers.recognizers.numbers import NumberLayer
 from phigate.analyzers.recognizers.phones import find_phones
 from phigate.analyzers.recognizers.places import find_places
@@ -48,19 +49,19 @@ def find_patterns(view: View) -> list[Finding]:
     found = field_findings(view, surroundings)
     anchored = find_anchored(view)
     found += anchored
-    if any(c in view.shadow for c in "0123456789"):
-        dates = find_dates(view, surroundings)
-        taken = bytearray(len(view.shadow))
+    dates = find_dates(view, surroundings)
+    found += dates
+    taken = bytearray(len(view.shadow))
+    if view.digit_starts():
         for finding in (*anchored, *dates):
             if (finding.entity_type in _OWNED and finding.score >= 0.5) or (
                 finding.source in {"dates:iso", "dates:dmy", "dates:words"} and finding.score >= 0.5
             ):
                 taken[finding.start : finding.end] = b"\1" * (finding.end - finding.start)
-        found += dates
         found += find_phones(view, surroundings, taken)
+    if any(c in view.shadow for c in "0123456789"):
         found += _NUMBERS.find(view, surroundings, taken)
-    else:
-        found += find_dates(view, surroundings)
+    found += find_labelled(view, surroundings, taken)
     found += find_ages(view, surroundings)
     found += find_places(view, surroundings)
     found += find_facilities(view)

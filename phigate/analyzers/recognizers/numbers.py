@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from phigate.analyzers.context import UNIT as _UNIT
 from phigate.analyzers.context import Near, Surroundings
 from phigate.analyzers.layers import View
 from phigate.analyzers.recognizers import br, eu, generic, us
@@ -33,13 +32,13 @@ _TYPE_OF_KIND: Final[dict[str, T]] = {
     "license": T.LICENSE, "vehicle": T.VEHICLE_ID, "device": T.DEVICE_ID, "case": T.UNIQUE_ID, "id": T.UNIQUE_ID,
     "username": T.USERNAME,
 }  # fmt: skip
-_ID_KINDS: Final = frozenset(_TYPE_OF_KIND)
+ID_KINDS: Final = frozenset(_TYPE_OF_KIND)
 
 _DIGIT_RUN: Final = re.compile(r"\d[0-9A-Za-z./_*-]*+")
 _PIECE_CHARS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz./_*-")
 _LEAST: Final = 3
+_BY_LABEL: Final = 0.9
 _LEAST_BARE: Final = 5
-_GROUP: Final = re.compile(r"\d{2,}(?!\w)")
 _EDGE: Final = "./_*-"
 # "77-year-old", "12-week", "3-fache": a word hangs on the number.
 _WORD_TAIL: Final = re.compile(r"-[a-z]{3,}(?:-[a-z]+)*\Z|(?<=\d)(?:st|nd|rd|th|er|re|e|a|o)\Z")
@@ -144,38 +143,22 @@ class NumberLayer:
             if start < done or (stop - start < _LEAST and not surroundings.announced(start)):
                 continue
             near = surroundings.near(start, stop)
-            labelled = near.best(_ID_KINDS) == 1.0 and not near.other
-            finding = _judge(view, start, self._extended(view, start, stop, taken) if labelled else stop, near)
+            finding = judge(view, start, stop, near)
             if finding is not None:
                 found.append(finding)
                 done = finding.end
         return found
 
-    def _extended(self, view: View, start: int, end: int, taken: bytearray | None) -> int:
-        """Reach on where a labelled number is written in groups: "MRN 12 345 678"."""
-        text = view.shadow
-        while end + 1 < len(text) and text[end] == " " and text[end + 1].isdigit():
-            match = _GROUP.match(text, end + 1)
-            if (
-                match is None
-                or _UNIT.match(view.folded, match.end()) is not None
-                or not text[start:end].replace(" ", "").isdigit()
-            ):
-                break
-            if (taken is not None and taken[end + 1]) or end - start > 30:
-                break
-            end = match.end()
-        return end
 
-
-def _judge(view: View, start: int, end: int, near: Near) -> Finding | None:
+def judge(view: View, start: int, end: int, near: Near) -> Finding | None:
+    """Return the identifier that a candidate is by shape, check digits and what stands near; None where it is none."""
     raw = view.shadow[start:end]
     compact = raw.translate(_SEPARATORS).upper()
     if len(compact) < _LEAST_BARE and not near.kinds and compact.isdigit():
         return None  # no family and no shape makes anything of so few figures without a label
     digits = sum(c.isdigit() for c in compact)
     glued = _GLUED_UNIT.match(raw) is not None
-    if glued and digits < 7 and not (near.explicit and near.best(_ID_KINDS) == 1.0 and not near.other):
+    if glued and digits < 7 and not (near.explicit and near.best(ID_KINDS) == 1.0 and not near.other):
         return None
     best = _by_spec(raw, compact, near)
     if best is None and not compact.isdigit() and near.kinds:
@@ -188,7 +171,7 @@ def _judge(view: View, start: int, end: int, near: Near) -> Finding | None:
         bare = _bare(raw, compact, digits)
         if bare > score:
             score, entity_type, source = bare, T.UNIQUE_ID, "clinical:bare"
-    if near.best(_ID_KINDS) < 1.0 and score < 0.9:
+    if score <= _BY_LABEL and (near.other or near.best(ID_KINDS) < 1.0):
         score *= _doubt(raw, near)
     if score < 0.1:
         return None
@@ -240,7 +223,7 @@ def _by_label(compact: str, digits: int, near: Near) -> tuple[float, T, str] | N
         if near.explicit and strength == 1.0:
             enough = digits >= 3 or (digits >= 1 and len(compact) >= 4)
         if enough:
-            return 0.9 * strength, entity_type, f"clinical:label_{kind}"
+            return _BY_LABEL * strength, entity_type, f"clinical:label_{kind}"
     return None
 
 

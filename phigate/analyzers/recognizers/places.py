@@ -108,7 +108,7 @@ def _word_first(view: View, n: int) -> Finding | None:
     if (len(view.words[n]) <= 2 and text[end : end + 1] not in {".", "/"}) or not (sure or text[start].isupper()):
         return None
     last = _last_of_name(view, n)
-    if last == n:
+    if last == n or (len(view.words[n]) <= 2 and max(map(len, view.words[n + 1 : last + 1])) <= 2):
         return None
     end = view.ends[last]
     tail = _NUMBER_TAIL.match(view.folded, end) or _NO_NUMBER.match(view.folded, end)

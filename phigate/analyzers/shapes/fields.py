@@ -99,7 +99,7 @@ def _by_hint(view: View, hint: Hint) -> Finding | None:
     ):
         return None
     if hint.kind in {"id", "case", "reference", "url", "username", "device"} and (
-        len(value) < 3 or " " in value.strip()
+        len(value) < 3 or (" " in value.strip() and (digits < 4 or len(value.split()) > 4))
     ):
         return None
     if hint.kind == "url" or (hint.kind in {"org", "location"} and len(value.split()) > 10):

@@ -122,6 +122,8 @@ def _kind_of_column(name: str) -> str:
     if not 0 < len(name) <= 40 or name.replace(".", "").isdigit():
         return ""
     kinds = kinds_of_key(name)
+    if not kinds and _NUMBER_COLUMN.search(name):
+        return "id"
     return next((kind for kind in PREFERENCE if kind in kinds), "")
 
 
@@ -174,6 +176,8 @@ def _is_header(names: list[str], kinds: list[str]) -> bool:
     )
 
 
+# "Hosp #", "Dossiernr.", "N° venue": a column of numbers, whatever they number.
+_NUMBER_COLUMN: Final = re.compile(r"#\Z|(?:nr|nummer|number)\.?\Z|\A(?:n[º°o]|nr|num)\b", re.IGNORECASE)
 _HEADER: Final = re.compile(
     r"^[ \t>]{0,8}+(?:from|to|cc|bcc|sender|reply-to|von|an|de|para|da|a|van|aan|À|expediteur|destinatario|destinataire|remetente|absender|empfänger|mittente)"
     r"[ \t]?:[ \t]{1,4}([^\r\n]{2,200})$",
