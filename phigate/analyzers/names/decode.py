@@ -69,7 +69,7 @@ def tagged(words: Words, chances: Floats, bars: Bars) -> Iterator[NameSpan]:
             while last + 1 < len(words) and column[last + 1] >= bars.joins and words.joined(last):
                 last += 1
             reached = last
-            first, last = _trim(words, first, last, entity_type)
+            first, last = _trim(words, first, last, column if entity_type is EntityType.PERSON else None)
             if last < first:
                 continue
             if not _has_digits(words, first, last, entity_type) or _is_noun(words, first, last, entity_type):
@@ -137,8 +137,11 @@ def _is_noun(words: Words, first: int, last: int, entity_type: EntityType) -> bo
     )
 
 
-def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple[int, int]:
-    """Leave signs at the ends out, but keep the brackets and full stops that belong to numbers and initials."""
+def _trim(words: Words, first: int, last: int, people: Floats | None) -> tuple[int, int]:
+    """Leave signs at the ends out, but keep the brackets and full stops that belong to numbers and initials.
+
+    With ``people``, the chances of a person, leave out what neither begins nor ends a name too.
+    """
     while (
         first <= last
         and words.cases[first] == SIGN
@@ -148,12 +151,17 @@ def _trim(words: Words, first: int, last: int, entity_type: EntityType) -> tuple
         first += 1
     while last >= first and words.cases[last] == SIGN and not words.folded[last][0].isdigit():
         last -= 1
-    if entity_type is EntityType.PERSON:
-        while first <= last and _is_edge(words, first):
+    if people is not None:
+        while first <= last and _is_edge(words, first) and not _opens_surname(words, first, people):
             first += 1
         while last >= first and _is_edge(words, last):
             last -= 1
     return first, last
+
+
+def _opens_surname(words: Words, index: int, people: Floats) -> bool:
+    """Whether a particle is part of the surname ("van den Berg"), of which the tagger must be all but sure."""
+    return bool(words.flags[index] & PARTICLE) and bool(people[index] >= _FAIRLY_SURE)
 
 
 def _is_edge(words: Words, index: int) -> bool:

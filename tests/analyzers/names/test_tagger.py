@@ -111,3 +111,10 @@ def test_the_recall_bars_open_what_the_balanced_do_not() -> None:
     chances = _chances(3, PERSON={1: 0.25})
     assert list(tagged(words, chances, BALANCED)) == []
     assert len(list(tagged(words, chances, RECALL))) == 1
+
+
+@pytest.mark.parametrize(("chance", "first"), [(0.95, 1), (0.6, 3)])
+def test_a_particle_before_a_surname_belongs_to_it_where_the_tagger_is_all_but_sure(chance: float, first: int) -> None:
+    words = _READER.read("belde van den Pexlin gisteren. Zij komt morgen.", lang="nl")
+    (span,) = tagged(words, _chances(len(words), PERSON={1: chance, 2: chance, 3: 0.97}), BALANCED)
+    assert (span.first, span.last) == (first, 3)
