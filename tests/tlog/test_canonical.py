@@ -68,7 +68,7 @@ def test_what_is_read_is_what_would_be_written(data: bytes) -> None:
         (b'{"a":9007199254740992}', "integers within"),
         (b'{"a":-9007199254740992}', "integers within"),
         (b'{"a":' + b"9" * 4000 + b"}", "integers within"),
-        (b'{"a":' + b"9" * 5000 + b"}", "one line of canonical JSON"),
+        (b'{"a":' + b"9" * 5000 + b"}", "integers within"),
         ('{"é":1}'.encode(), "ASCII keys"),
         (b'{"\\u00e9":1}', "ASCII keys"),
         (b'{"a":"\\u00e9"}', "shortest escapes"),

@@ -154,7 +154,7 @@ def test_columns_are_compared_to_the_entry(change: dict[str, Any], message: str)
     index = log.intent(boot, 1)
     rows = [columns_of(entry) for entry in log.entries]
     assert problems(log, stretch=Stretch(0, tuple(log.entries), tuple(rows))) == []
-    rows[index] = replace(rows[index], **change)
+    rows[index] = rows[index]._replace(**change)
     ((at, what),) = problems(log, stretch=Stretch(0, tuple(log.entries), tuple(rows)))
     assert (at, message in what) == (index, True)
 
@@ -165,9 +165,9 @@ def test_an_entry_may_speak_of_an_exchange_that_the_columns_leave_out() -> None:
     rows: list[Columns] = [columns_of(entry) for entry in log.entries]
     assert rows[index].rid == uuid(1)
     for rid, attempt in ((uuid(1), 0), (uuid(1), None), (None, None)):
-        rows[index] = replace(rows[index], rid=rid, attempt=attempt)
+        rows[index] = rows[index]._replace(rid=rid, attempt=attempt)
         assert problems(log, stretch=Stretch(0, tuple(log.entries), tuple(rows))) == []
-    rows[index] = replace(rows[index], rid=uuid(2))
+    rows[index] = rows[index]._replace(rid=uuid(2))
     assert len(problems(log, stretch=Stretch(0, tuple(log.entries), tuple(rows)))) == 1
 
 

@@ -288,7 +288,7 @@ def test_columns_that_lie_are_named() -> None:
     log, _ = sound()
     source = MemorySource.of(log)
     assert source.columns is not None
-    source.columns[9] = replace(source.columns[9], kind="refusal")
+    source.columns[9] = source.columns[9]._replace(kind="refusal")
     says(verify(source, PINNED), Verdict.TAMPERED, "columns eid, kind, rid and attempt", first_bad=9)
 
 
