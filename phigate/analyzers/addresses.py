@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from phigate.analyzers.layers import View
+from phigate.finding import ENTITY_TABLE, EntityClass, Family, Finding
 from phigate.finding import EntityType as T
-from phigate.finding import Finding
 
 _PLACES: Final = frozenset({T.STREET, T.CITY, T.LOCATION, T.COUNTY})
 _CODES: Final = frozenset({T.ZIP, T.BR_CEP})
 _AFTER: Final = re.compile(
-    r"[\s,.;()/-]{1,6}(?:[A-Z]{1,2}-)?(?P<zip>\d{4,6}(?:-\d{3,4})?)(?![\w%]|[.,:/-]\d|\s?(?:mg|ml|kg|mm|patients|pacientes|euros?|cases)\b)"
+    r"[\s,.;()-]{1,6}(?:[A-Z]{1,2}-)?(?P<zip>\d{4,6}(?:-\d{3,4})?)(?![\w%]|[.,:/-]\d|\s?(?:mg|ml|kg|mm|patients|pacientes|euros?|cases)\b)"
 )
 _BEFORE: Final = re.compile(r"(?<![\w.,/-])(?:[A-Z]{1,2}-)?(?P<zip>\d{4,6})[\s,]{1,3}\Z")
 _CLOSED: Final = re.compile(r"\s{0,2}(?:[.,;:)>?!\n]|\Z)")
@@ -28,6 +28,13 @@ _STREET_BEFORE: Final = re.compile(
     r"(?:(?<=[\n,;\t])|(?<=  )|\A)[ ]{0,3}(?P<street>[A-ZÄÖÜÉÈÀÁÍÓÚ][\w'.-]{1,30}(?:[ ][\w'.-]{1,30}){0,4}[ ]\d{1,4}[ ]?[a-zA-Z]?(?:[-/]\d{1,4})?"
     r"|(?:Am|An|Im|In|Auf|Zum|Zur|Unter|Hinter|Vor|Beim)[ ](?:(?:der|den|dem|die|das)[ ])?[A-ZÄÖÜ][\w'-]{2,30}(?:[ ]\d{1,4}[a-z]?)?)[ ,]{0,3}\n?[ ]{0,3}\Z"
 )
+_PROVINCE: Final = re.compile(r" \([A-Z]{2}\)")  # "12045 Fossano (CN)"
+_SURE_NUMBER: Final = 0.8
+_NUMBERS: Final = frozenset(
+    entity_type
+    for entity_type, row in ENTITY_TABLE.items()
+    if row.family is Family.ID and row.entity_class is EntityClass.DIRECT
+)
 _REACH: Final = 60
 _NOT_CODES: Final = ("19", "20")
 
@@ -38,7 +45,15 @@ def join_addresses(view: View, findings: Sequence[Finding]) -> list[Finding]:
         return []
     text = view.shadow
     owned = {(f.start, f.end) for f in findings if f.entity_type in _CODES}
-    codes: list[Finding] = [f for f in findings if f.entity_type in _CODES and f.score >= 0.4]
+    numbers = [(f.start, f.end) for f in findings if f.score >= _SURE_NUMBER and f.entity_type in _NUMBERS]
+    owned.update(numbers)
+    codes: list[Finding] = [
+        f
+        for f in findings
+        if f.entity_type in _CODES
+        and f.score >= 0.4
+        and not any(start <= f.start and f.end <= end for start, end in numbers)
+    ]
     found: list[Finding] = []
     for place in findings:
         country = place.source == "names:country"
@@ -71,7 +86,9 @@ def _around(view: View, code: Finding, findings: Sequence[Finding]) -> list[Find
     found: list[Finding] = []
     town = _TOWN.match(text, code.end)
     if town is not None and "\n" not in town.group():
-        found.append(Finding(town.start("town"), town.end("town"), T.CITY, 0.55, "places:town_joined"))
+        province = _PROVINCE.match(text, town.end())
+        end = province.end() if province else town.end()
+        found.append(Finding(town.start("town"), end, T.CITY, 0.55, "places:town_joined"))
     start = code.start
     while start and (text[start - 1].isalpha() or text[start - 1] == "-"):  # D-20223, A-3336: the country belongs to it
         start -= 1

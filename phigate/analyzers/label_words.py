@@ -261,7 +261,8 @@ LABEL_WORDS: Final[dict[str, str]] = {
         arzt|arztin|hausarzt|hausarztin|behandelnder arzt|operateur|oberarzt|chefarzt|stationsarzt|uberweiser|
         medico curante|medico di base|chirurgo|medico richiedente|firmato da|refertato da|
         arts|huisarts|behandelend arts|verwijzer|chirurg|specialist|hoofdbehandelaar""",
-    "org": """hospital|facility|clinic|organization|organisation|institution|employer|insurer|insurance company|
+    "org": """insurance|insurer name|payor|convenio|plano de saude|seguradora|aseguradora|mutua|mutuelle|assurance|caisse|krankenkasse|kasse|kostentrager|
+        verzekeraar|zorgverzekeraar|assicurazione|referring facility|sending facility|performing lab|school|nursing home|surgery|hospital|facility|clinic|organization|organisation|institution|employer|insurer|insurance company|
         health center|managing organization|department of|practice|pharmacy|payer|company|
         hospital de origem|unidade|clinica|instituicao|empresa|empregador|operadora|unidade de saude|estabelecimento|
         centro|centro de salud|institucion|hospital de referencia|etablissement|clinique|hopital|employeur|

@@ -36,6 +36,8 @@ def phrase_words(phrase: str) -> tuple[str, ...]:
 # How "number" and "code" are written beside what they number: each phrase with one of them stands for all.
 _NUMBER: Final = ("n", "no", "nr", "nro", "num", "numero")
 _CODE: Final = ("codice", "cod")
+_CODE_KEY: Final = "code"
+_AFTER_KEY: Final = frozenset({'":', '" ', "='", '="'})
 _OF: Final = frozenset({"de", "do", "da", "del", "di", "d", "du", "des", "della"})
 
 
@@ -62,7 +64,8 @@ def _table() -> dict[str, list[_Entry]]:
             words = phrase_words(phrase.lstrip("~"))
             for spelling in _spellings(words) if words else ():
                 kinds.setdefault(spelling, set()).add(kind)
-                if not phrase.startswith("~"):
+                # Without its sign "chart #" is an ordinary word.
+                if not phrase.startswith("~") and not (phrase.endswith("#") and len(words) == 1):
                     strong.add(spelling)
     table: dict[str, list[_Entry]] = {}
     for words, found in kinds.items():
@@ -97,6 +100,8 @@ def find_labels(view: View) -> list[Label]:
             size = len(rest)
             if not rest or tuple(words[n + 1 : n + 1 + size]) == rest:
                 end = ends[n + size]
+                if word == _CODE_KEY and not size and view.shadow[end : end + 2] in _AFTER_KEY:
+                    break  # the key of a code system's code, in every FHIR resource
                 # Words of one label stand on one line.
                 if size and "\n" in view.shadow[starts[n] : end]:
                     continue

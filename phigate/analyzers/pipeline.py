@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Final
 
 from phigate.analyzers.context import Surroundings
@@ -26,6 +27,8 @@ from phigate.finding import Finding
 # Anything weaker never leaves a layer: no threshold of any regime, lowered by any factor, reaches below it.
 FLOOR: Final = 0.1
 _OWNED: Final = frozenset({T.EMAIL, T.URL, T.IP_ADDRESS, T.MAC, T.UUID, T.IBAN})
+_FULL_DATES: Final = frozenset({"dates:iso", "dates:dmy", "dates:words"})
+_OWNS: Final = 0.5
 _NUMBERS: Final = NumberLayer()
 
 
@@ -51,15 +54,9 @@ def find_patterns(view: View) -> list[Finding]:
     found += anchored
     dates = find_dates(view, surroundings)
     found += dates
-    taken = bytearray(len(view.shadow))
-    if view.digit_starts():
-        for finding in (*anchored, *dates):
-            if (finding.entity_type in _OWNED and finding.score >= 0.5) or (
-                finding.source in {"dates:iso", "dates:dmy", "dates:words"} and finding.score >= 0.5
-            ):
-                taken[finding.start : finding.end] = b"\1" * (finding.end - finding.start)
-        found += find_phones(view, surroundings, taken)
+    taken = _taken(view, (*anchored, *dates))
     if any(c in view.shadow for c in "0123456789"):
+        found += find_phones(view, surroundings, taken)
         found += _NUMBERS.find(view, surroundings, taken)
     found += find_labelled(view, surroundings, taken)
     found += find_ages(view, surroundings)
@@ -69,6 +66,15 @@ def find_patterns(view: View) -> list[Finding]:
     found = [f for f in found if f.score >= FLOOR]
     view.memo["patterns"] = found
     return found
+
+
+def _taken(view: View, findings: Iterable[Finding]) -> bytearray:
+    """Mark the characters that dates and addresses own, so that no number is read into them."""
+    taken = bytearray(len(view.shadow))
+    for finding in findings:
+        if finding.score >= _OWNS and (finding.entity_type in _OWNED or finding.source in _FULL_DATES):
+            taken[finding.start : finding.end] = b"\1" * (finding.end - finding.start)
+    return taken
 
 
 def find_names(view: View) -> list[Finding]:

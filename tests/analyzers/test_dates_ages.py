@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.analyzers.saying import patterns, said
+from phigate.analyzers import pipeline
+from tests.analyzers.saying import patterns, prepared, said
 
 DATES = [
     "12/05/2023",
@@ -143,3 +144,42 @@ def test_a_duration_is_no_age(text: str) -> None:
 def test_ages_over_89_say_so_in_their_source() -> None:
     by_age = {f.source for n in (89, 90, 104) for f in patterns(f"{n}-year-old") if f.entity_type == "AGE"}
     assert by_age == {"ages:old", "ages:old_over89"}
+
+
+@pytest.mark.parametrize(
+    ("text", "surface", "kind"),
+    [
+        ("seen 52M, name withheld", "52M", "AGE"),
+        ("Letto 9, 79 aa, SatO2 94%", "79 aa", "AGE"),
+        ("mw. Bos (81 jr, kamer 4)", "81 jr", "AGE"),
+        ("Sra. Pozuelo, 84 a. Desorientada", "84 a", "AGE"),
+        ("RUTLEDGE 66 yr Male", "66 yr", "AGE"),
+        ("your appt is Tue 12/2 at 3pm", "Tue 12/2", "DATE"),
+        ("Termin am Mi., 19.11. um 8:40", "Mi., 19.11.", "DATE"),
+        ("dal 7 al 15 ottobre 2025", "7 al 15 ottobre 2025", "DATE"),
+        ("she was seen on november third", "november third", "DATE"),
+        ("seen april twenty ninth in the village", "april twenty ninth", "DATE"),
+    ],
+)
+def test_terse_ages_and_days_of_the_week_with_their_date_are_found_whole(text: str, surface: str, kind: str) -> None:
+    start = text.index(surface)
+    assert any(
+        f.entity_type.value == kind and f.start <= start and f.end >= start + len(surface) for f in patterns(text)
+    ), said(text)
+
+
+@pytest.mark.parametrize("text", ["2 a. c. bid", "take 5 a day", "3 aas"])
+def test_numbers_before_other_letters_are_no_ages(text: str) -> None:
+    assert "AGE" not in {k for _, k in said(text)}
+
+
+def test_a_decimal_at_the_end_of_a_sentence_is_no_day_where_days_are_not_written_so() -> None:
+    view = prepared("Carbamazepine level 8.2. His wife agrees", lang="en")
+    assert not [f for f in pipeline.find_patterns(view) if f.score >= 0.4]
+    german = prepared("Termin am 8.2. um neun", lang="de")
+    assert [f for f in pipeline.find_patterns(german) if f.score >= 0.4]
+
+
+def test_the_time_of_an_english_note_is_no_postal_code() -> None:
+    assert not [f for f in pipeline.find_patterns(prepared("0715 Received report", lang="en")) if f.score >= 0.4]
+    assert [f for f in pipeline.find_patterns(prepared("1040 Etterbeek", lang="fr")) if f.score >= 0.4]

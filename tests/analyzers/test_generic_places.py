@@ -180,3 +180,43 @@ def test_a_house_of_care_is_told_by_the_words_around_it(text: str, surface: str)
 )
 def test_wards_are_no_houses(text: str) -> None:
     assert not {s for s, k in said(text) if k == "ORGANIZATION"}
+
+
+@pytest.mark.parametrize("text", ["version 3.4.21.5", "EC 3.4.21.5", "CBHPM 4.03.01.63-0", '"system":"loinc.org"'])
+def test_versions_classes_and_namespaces_are_no_addresses_of_machines(text: str) -> None:
+    assert not {k for _, k in said(text, 0.45)} & {"IP_ADDRESS", "URL"}
+
+
+def test_a_short_extension_after_a_name_is_a_telephone() -> None:
+    assert ("x4471", "PHONE") in said("SW Janelle Pruitt x4471 aware")
+    assert "PHONE" not in {k for _, k in said("ambulated x2, matrix 256x256, 3 x1000 mg")}
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [
+        ("Convênio: Unimed nº 0 064", "Unimed"),
+        ("Referring facility: Cedar Ridge of Ohio", "Cedar Ridge of Ohio"),
+        ("Krankenkasse: Techniker", "Techniker"),
+    ],
+)
+def test_a_body_behind_its_label_is_found(text: str, body: str) -> None:
+    assert (body, "ORGANIZATION") in said(text)
+
+
+def test_the_code_of_a_code_system_is_no_identifier() -> None:
+    assert not said('{"coding":[{"system":"http://loinc.org","code":"8480-6"}]}', 0.45)
+    assert not said("codice ICD 410.71, chr7:140753336", 0.3)
+
+
+def test_a_telephone_before_a_sentence_makes_no_town() -> None:
+    text = "tel 98811-2203. Comunicado ao colega"
+    found = Examiner(options_of(knob="recall", allow=(), deny={})).examine([Text(text, lang="pt")])[0].findings
+    assert not [f for f in found if "Comunicado" in text[f.start : f.end]]
+
+
+def test_the_province_in_brackets_belongs_to_its_town() -> None:
+    text = "residente in Via dei Mille 24, 12045 Fossano (CN), coniugato"
+    found = Examiner(options_of(knob="recall", allow=(), deny={})).examine([Text(text, lang="it")])[0].findings
+    at = text.index("CN")
+    assert any(f.start <= at and f.end >= at + 2 for f in found)

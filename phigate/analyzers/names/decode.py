@@ -94,9 +94,11 @@ def _person_bar(words: Words, index: int) -> float:
     if case == LOWER and not words.is_casual(index):
         # In a text with capitals a name without one is a slip: only a known name, and only with good reason.
         return _VERY_SURE if known else _NEVER
-    if words.is_grammar(index):
-        return _SURE if case != LOWER else _NEVER
+    if words.is_grammar(index):  # "Ele faz 80 anos": at the beginning a capital says nothing
+        return _SURE if case != LOWER and not words.starts_sentence(index) else _NEVER
     if words.is_common(index):
+        if case == LOWER and not flags & NAME:
+            return _NEVER
         return _SURE if case == LOWER or not flags & NAME else _FAIRLY_SURE
     return _HALF_KNOWN if known else _unknown_bar(words, index)
 

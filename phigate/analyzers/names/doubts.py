@@ -32,9 +32,11 @@ _FIRST_GROUP: Final = 4  # the shortest word whose ending means something is thi
 _MEASURED: Final = re.compile(
     r"\s?(?:[:=<>≤≥~]\s?|(?:at|of|a|à|=|de|di|von|van|was|is|:)\s)?[<>≤≥]?\d{1,6}(?:[.,]\d{1,3})?\s?"
     r"(?:mg|mcg|µg|μg|ug|ng|pg|g/|gr?\b(?!\w)|ml|mL|dl|l/|L/|mmol|µmol|μmol|mol|meq|mEq|ui\b|UI\b|iu\b|IU\b|U/|u/|%|‰|mm|cm|m/|kg/|pts?\b|points?\b|/\s?(?:mm|µl|μl|ul|ml|min|l)\b)"
-    r"|\s?[:=<>]\s?[<>]?\d{1,5}[.,]\d"
+    r"|\s?[:=<>]\s?[<>]?\d{1,5}[.,]\d|\s?[:=]?\s?\d{1,2}\s?/\s?(?:10|15|20|30|100)\b"
 )
 _ET_AL: Final = re.compile(r",?\s(?:et|and|und|y|e)\s(?:al\b|coll\b|cols\b|colaboradores\b|mitarbeiter)")
+_CLASS: Final = re.compile(r"\s(?:[IV]{2,4}|I|V|[IV]{1,3}[ab])(?![\w.])")
+_NUMERALS: Final = frozenset({"ii", "iii", "iv", "vi", "vii", "viii"})
 _NUMBER_BEFORE: Final = re.compile(r"(?:%|\d-|[+±]/?-?)\Z")
 # Articles that stand before things: before a name only where the language says "der Müller", "la Giulia", "o Silva".
 _ARTICLES: Final = {
@@ -92,13 +94,7 @@ def is_notion(folded: str) -> bool:
 
 def is_nobody(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
     """Whether something beside the tokens [first, last], or their form, says that they are no person."""
-    text = words.tokens.text
-    start, end = words.tokens.starts[first], words.tokens.ends[last]
-    if text[end : end + 1] in _BRAND_SIGNS and end < len(text):
-        return True
-    if _NUMBER_BEFORE.search(text, max(0, start - 3), start) or _MEASURED.match(text, end):
-        return True
-    if _ET_AL.match(text, end):
+    if _is_marked(words, first, last) or _is_class(words, first, last):
         return True
     letters = [k for k in range(first, last + 1) if words.cases[k] != SIGN]
     if all(_is_thing(words, k) for k in letters):
@@ -106,6 +102,24 @@ def is_nobody(words: Words, lexicon: Lexicon, first: int, last: int) -> bool:
     if len(letters) > 1:
         return False
     return _is_thing_here(words, letters[0]) or _is_place_here(words, lexicon, letters[0])
+
+
+def _is_marked(words: Words, first: int, last: int) -> bool:
+    """Whether a brand sign, a value, a share or "et al." stands beside the tokens."""
+    text = words.tokens.text
+    start, end = words.tokens.starts[first], words.tokens.ends[last]
+    if text[end : end + 1] in _BRAND_SIGNS and end < len(text):
+        return True
+    if _NUMBER_BEFORE.search(text, max(0, start - 3), start) or _MEASURED.match(text, end):
+        return True
+    return _ET_AL.match(text, end) is not None
+
+
+def _is_class(words: Words, first: int, last: int) -> bool:
+    """Whether one word and a Roman numeral make a class or a king: "Rutherford IV", "Killip II", "Hassan II"."""
+    if first == last:
+        return _CLASS.match(words.tokens.text, words.tokens.ends[last]) is not None
+    return last == first + 1 and words.cases[last] == UPPER and words.folded[last] in _NUMERALS
 
 
 def _is_thing(words: Words, index: int) -> bool:

@@ -219,6 +219,8 @@ def is_eponym(words: Words, lexicon: Lexicon, first: int, last: int, *, sure: bo
             after += 1
     for offset in (0, 1):
         position = after + offset
+        if offset and after < len(words) and words.cases[after] == SIGN:
+            break  # "Bridget Nolan, epilepsy nurse": the noun beyond a comma is another's
         if position < len(words) and words.match(
             position, lexicon.cues["eponym_right"].get(words.folded[position], [])
         ):

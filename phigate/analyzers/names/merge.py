@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from phigate.analyzers.names.decode import PERSON
+from phigate.analyzers.names.lexicon import CALENDAR, GIVEN, MEDICAL, NUMBER_LABEL, RARE
 from phigate.analyzers.names.tagger import Floats
 from phigate.analyzers.names.titles import NameSpan
-from phigate.analyzers.names.words import Words
+from phigate.analyzers.names.words import LETTER, LOWER, SIGN, UPPER, Words
 from phigate.finding import EntityType, Finding
 
 _PEOPLE: Final = frozenset({EntityType.PERSON, EntityType.RELATIVE_NAME, EntityType.CLINICIAN_NAME})
 _PLACES: Final = frozenset({"place", "country"})
+_SHORT: Final = 2
 _BAR: Final = 0.4  # without a tagger
 _BAR_RECALL: Final = 0.2
 # Score of the gazetteer -> chance of the tagger that it needs, the surest first.
@@ -60,9 +62,25 @@ def _joined(words: Words, group: list[NameSpan]) -> list[Finding]:
     return [_finding(words, members) for members in merged]
 
 
+def _with_given(words: Words, first: int, last: int) -> int:
+    """Return where a name ends that is written surname first: "PACHECO URRUTIA, MIREN", "HOLLOWAY, S."."""
+    given = last + 2
+    if given >= len(words) or words.folded[last + 1] != "," or not (words.joined(last) and words.joined(last + 1)):
+        return last
+    case, flags = words.cases[given], words.flags[given]
+    if case == LETTER:
+        return given
+    nobody = flags & (MEDICAL | NUMBER_LABEL | CALENDAR) or words.is_common(given) or words.is_grammar(given)
+    shouted = case == UPPER and all(words.cases[k] in {UPPER, SIGN, LETTER} for k in range(first, last + 1))
+    known = flags & GIVEN and not flags & RARE and case != LOWER
+    return given if (known or (shouted and len(words.folded[given]) > _SHORT)) and not nobody else last
+
+
 def _finding(words: Words, members: list[NameSpan]) -> Finding:
     best = max(members, key=lambda item: (item.entity_type is not EntityType.PERSON, item.score))
     last = max(item.last for item in members)
+    if best.entity_type in _PEOPLE:
+        last = _with_given(words, members[0].first, last)
     score = max(item.score for item in members)
     for item in members:
         if item.rule == "country" and (item.first, item.last) == (members[0].first, last):

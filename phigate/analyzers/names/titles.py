@@ -68,12 +68,17 @@ def find_titled(words: Words, lexicon: Lexicon) -> Iterator[NameSpan]:
         if not flags & ANNOUNCES or words.cases[index] == SIGN:
             continue
         folded = words.folded[index]
+        if len(folded) <= _LONGEST_UNIT and index and words.folded[index - 1].isdigit():
+            continue  # 14 Fr, 12 mm, 3 M: a unit
         for section, role, read in _SECTIONS:
             phrases = lexicon.cues[section].get(folded)
             size = words.match(index, phrases) if phrases else 0
             found = read(words, index, size, role) if size else None
             if found:
                 yield found
+
+
+_LONGEST_UNIT: Final = 3
 
 
 def _after_title(words: Words, index: int, size: int, role: EntityType) -> NameSpan | None:
@@ -117,6 +122,8 @@ def _after_role(words: Words, index: int, size: int, role: EntityType) -> NameSp
     found = _name_from(words, after + (1 if between else 0), role, "role", 0.75, lower=False)
     if found is None:
         return None
+    if found.first == found.last and words.flags[found.first] & ANNOUNCES and _sign(words, found.last + 1) == ":":
+        return None  # "PATIENT NAME:" is a label
     known = any(words.flags[k] & NAME for k in range(found.first, found.last + 1))
     return found if known or not between else None
 

@@ -28,6 +28,7 @@ LETTER: Final = 5  # one capital letter: an initial, or an article
 
 # Words, never lines; forgotten together when the table is full, so that it cannot grow with the traffic.
 _LINE_TOKENS: Final = 60
+_SPEAKER: Final = 6
 _LINE_ENDS: Final = frozenset({".", "!", "?", ":", ";", ")", "|"})
 _SENTENCES: Final = 3  # from so many on their first letters tell the habit of a text
 _CACHE_WORDS: Final = 60_000
@@ -78,9 +79,12 @@ class Words:
         last = index
         while last + 1 < len(self) and last - index < _LINE_TOKENS and "\n" not in self.gap(last):
             last += 1
+        spoken = ":" in self.folded[first : min(first + _SPEAKER, last)]
+        if spoken:  # "Thaís: dona neide do 302": who speaks has a capital, what is said has none
+            first = self.folded.index(":", first) + 1
         # A line that goes on a sentence begun above it has no capital either, nor has the middle of a long one.
         gap = self.gap(first - 1) if first else "\n\n"
-        begins = "\n" in gap and (first == 0 or self.folded[first - 1] in _LINE_ENDS or gap.count("\n") > 1)
+        begins = spoken or ("\n" in gap and (first == 0 or self.folded[first - 1] in _LINE_ENDS or gap.count("\n") > 1))
         cases = self.cases[first : last + 1]
         return begins and cases[0] == LOWER and TITLE not in cases and cases.count(LOWER) > 2
 

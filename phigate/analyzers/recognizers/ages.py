@@ -24,7 +24,7 @@ _ATTACHED: Final = re.compile(
     r"(?<![\w.,])(\d{1,3})[ -]?(?:y/o|y\.o\.?|yo|yrs?/o|y/?old|-?j\.|jahr\.|j(?=[. ]*(?:alt|[pm]at\b|frau|mann))|yom|yof|ym|yf|yo[mf])(?![a-z])"
 )
 _TERSE: Final = re.compile(
-    r"(?<![\w.,/-])(\d{1,3})[ ]?(?:a|j|y|yr|yrs|m|f|w)(?:[ /,](?:[mfwhv]\b|male|female|masc|fem)|o\b)"
+    r"(?<![\w.,/-])(\d{1,3})[ ]?(?:(?:a|j|y|yr|yrs|m|f|w)(?:[ /,](?:[mfwhv]\b|male|female|masc|fem)|o\b)|(?:aa|jr)\b\.?|a(?=[.,;)])(?<=[,;(]...a)|a(?=[.,;)])(?<=[,;(] ...a))"
 )
 _NUMBER_BEFORE: Final = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[.,]\d{1,2})?)(?:\s?(?:-|to|a|e|y|bis|und|or|ou|/)\s?\d{1,3})?[\s-]{0,2}\Z"
@@ -104,7 +104,7 @@ def _by_form(view: View) -> Iterator[Finding]:
         if match := _ATTACHED.match(folded, start):
             yield _finding(start, match.end(), match.group(1), 0.85, "yo")
         if match := _TERSE.match(folded, start):
-            yield _finding(start, match.end(1), match.group(1), 0.5, "terse")
+            yield _finding(start, match.end(), match.group(1), 0.5, "terse")
         if _TURNED_AFTER.match(folded, number.end()) and _TURNED.search(folded, max(0, start - 20), start):
             yield _finding(start, number.end(), number.group(), 0.7, "turned")
         if match := _SEX_AGE.match(folded, start):
@@ -114,7 +114,9 @@ def _by_form(view: View) -> Iterator[Finding]:
                 .rstrip()
                 .endswith(("male", "man", "boy", "girl", "lady", "ino", "on", "mujer", "mme"))
             )
-            yield _finding(match.start(), match.end(1), match.group(1), 0.45 if short else 0.7, "sex")
+            attached = folded[match.end(1)].isalpha()  # 52M: the letter is of the same word
+            end = match.end() if attached else match.end(1)
+            yield _finding(match.start(), end, match.group(1), 0.45 if short else 0.7, "sex")
 
 
 def _spelled(view: View, n: int) -> int | None:

@@ -71,6 +71,15 @@ YEAR_CUES: Final = (
         )
     )
 )
+# English days as they are said after a month.
+ORDINAL_DAYS: Final = frozenset(
+    words_of(
+        """
+        first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
+        fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth
+        """
+    )
+)
 DECADE_DAY_WORDS: Final[dict[str, int]] = {
     word: n
     for n, group in enumerate(

@@ -17,6 +17,7 @@ from phigate.analyzers.recognizers.date_words import (
     DECADE_DAY_WORDS,
     MONTH_PREPOSITIONS,
     MONTHS,
+    ORDINAL_DAYS,
     WEEKDAYS,
     YEAR_CUES,
     YEAR_NOUNS,
@@ -40,7 +41,7 @@ _NUMERIC: Final = re.compile(
 )
 _YEAR: Final = re.compile(r"(?<![\w.,/-])(?:(?:18|19|20)\d\d)(?![\w%]|[.,/-]\d)")
 _DAY_BEFORE: Final = re.compile(
-    rf"(?:\b(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|re|o|a|e|º|ª|\.)?|1°)(?:\s{{0,2}}(?:-|a|e|y|to|and|bis|et|und|en|/|,)\s{{0,2}}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|\.)?){{0,3}}[\s/.-]{{0,3}}(?:{DATE_JOINERS}\s)?)\Z"
+    rf"(?:\b(?:(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|er|re|o|a|e|º|ª|\.)?|1°)(?:\s{{0,2}}(?:-|a|al|au|ao|e|y|to|and|bis|et|und|en|tot|t/m|/|,)\s{{0,2}}(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th|\.)?){{0,3}}[\s/.-]{{0,3}}(?:{DATE_JOINERS}\s)?)\Z"
 )
 _DAY_AFTER: Final = re.compile(
     r"\.?[\s./-]{1,2}(?:the\s)?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?(?:\s?(?:-|to|and|through|&)\s?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?)?(?![\d%/]|[.,:]\d|\s?(?:mg|ml|kg|mm|years?|days?|weeks?|patients)\b)"
@@ -51,6 +52,11 @@ _YEAR_AFTER: Final = re.compile(
 _TIME_AFTER: Final = re.compile(_TIME)
 _YEAR_RANGE: Final = re.compile(r"\s?(?:-|to|/|a|e|y|bis|and)\s?(?:(?:19|20)\d\d|\d\d)(?![\w%]|[.,]\d)")
 _MONTH_JOINERS: Final = frozenset({"y", "e", "and", "et", "und", "to", "bis", "a", "en"})
+# Languages that write a day and its month with two full stops: 12.3.
+_DOTTED_DAYS: Final = frozenset({"", "de", "nl"})
+_WEEKDAY_GAP: Final = 3
+_SHORT_WEEKDAYS: Final = WEEKDAYS | {"mo", "di", "mi", "do", "fr", "sa", "so", "seg", "ter", "qua", "qui", "sex", "sab", "dom", "lun", "mer", "gio", "ven", "jeu", "ma", "wo", "vr", "za", "zo"}  # fmt: skip
+_WORD_AFTER: Final = re.compile(r" (?:the )?(?:(?:twenty|thirty)[ -])?([a-z]{4,11})(?![a-z])")
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 2099
 _BARE_YEAR: Final = 0.4
@@ -129,9 +135,17 @@ def _numeric(view: View, surroundings: Surroundings) -> list[Finding]:
             ):
                 score = 0.25  # "3/5", "7/10": a grade more often than a day
         if rule == "dm" and match.group().endswith(".") and score:
-            score = 0.6
-        found.append(_typed(start, end, score, rule, surroundings))
+            score = 0.6 if view.lang in _DOTTED_DAYS else 0.25  # elsewhere "8.2." is a decimal that ends a sentence
+        found.append(_typed(_after_weekday(view, start), end, score, rule, surroundings))
     return found
+
+
+def _after_weekday(view: View, start: int) -> int:
+    """Return where a date begins with the day of the week before it, if one is there: "Tue 12/2", "Mi., 19.11."."""
+    at = view.word_before(start)
+    if at < 0 or start - view.ends[at] > _WEEKDAY_GAP or view.words[at] not in _SHORT_WEEKDAYS:
+        return start
+    return view.starts[at] if not view.shadow[view.ends[at] : start].strip(" .,") else start
 
 
 def _worded(view: View, surroundings: Surroundings) -> list[Finding]:
@@ -158,7 +172,7 @@ def _around_month(view: View, n: int, surroundings: Surroundings) -> Finding | N
     word = view.words[n].rstrip("0123456789")
     start, end = view.starts[n], view.starts[n] + len(word)
     first = _day_before(folded, start)
-    after = _DAY_AFTER.match(folded, end) if first is None else None
+    after = (_DAY_AFTER.match(folded, end) or _spelled_day(folded, end)) if first is None else None
     day = first is not None or after is not None
     start = start if first is None else first
     end = end if after is None else after.end()
@@ -171,6 +185,12 @@ def _around_month(view: View, n: int, surroundings: Surroundings) -> Finding | N
     elif word in AMBIGUOUS_MONTHS and len(word) <= 3 and not view.shadow[view.starts[n]].isupper():
         return None
     return _typed(_before_month(view, n, start), end, 0.95 if year and day else 0.85, "words", surroundings)
+
+
+def _spelled_day(folded: str, end: int) -> re.Match[str] | None:
+    """Return the day spelled after a month, as people dictate it: "november third", "april twenty ninth"."""
+    spelled = _WORD_AFTER.match(folded, end)
+    return spelled if spelled is not None and spelled.group(1) in ORDINAL_DAYS else None
 
 
 def _day_before(folded: str, start: int) -> int | None:

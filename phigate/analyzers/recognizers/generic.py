@@ -36,9 +36,12 @@ _BARE_DOMAIN: Final = re.compile(
 )
 # In prose a blank follows a full stop; looking for one without costs a fraction of looking for domains.
 _DOT_HINT: Final = re.compile(r"\.[A-Za-z]")
+_VERSIONS: Final = frozenset(
+    {"version", "versao", "versie", "v", "ver", "release", "build", "firmware", "ec", "sw", "driver"}
+)
 _IPV4_HINT: Final = re.compile(r"\.\d{1,3}\.\d")
 _IPV4: Final = re.compile(
-    r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:/\d{1,2})?(?![\w]|\.\d)"
+    r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]\d|\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]\d|\d)(?:/\d{1,2})?(?![\w]|\.\d)"
 )
 _IPV6: Final = re.compile(
     r"(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|:)(?::[0-9A-Fa-f]{1,4}){0,6}(?![\w:])|(?<![\w:])::(?:[0-9A-Fa-f]{1,4}:){0,6}[0-9A-Fa-f]{1,4}(?![\w:])|(?<![\w:])[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,5}::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,5})?(?![\w:])"
@@ -104,8 +107,17 @@ def _urls(view: View) -> list[Finding]:
             score = 0.2 if _NAMESPACE.match(host) else 0.9
             found.append(Finding(match.start(), end, T.URL, score, "generic:url"))
     if _DOT_HINT.search(text):
-        found += [Finding(m.start(), m.end(), T.URL, 0.55, "generic:domain") for m in _BARE_DOMAIN.finditer(text)]
+        found += [
+            Finding(m.start(), m.end(), T.URL, 0.2 if _NAMESPACE.match(m.group().lower()) else 0.55, "generic:domain")
+            for m in _BARE_DOMAIN.finditer(text)
+        ]
     return found
+
+
+def _is_version(view: View, start: int) -> bool:
+    """Whether the word before says that numbers with full stops are a version or a class: "version 3.4.21.5", EC."""
+    at = view.word_before(start)
+    return at >= 0 and start - view.ends[at] <= 2 and view.words[at] in _VERSIONS
 
 
 def _machines(view: View) -> list[Finding]:
@@ -113,7 +125,7 @@ def _machines(view: View) -> list[Finding]:
     found: list[Finding] = []
     if _IPV4_HINT.search(text):
         found += [
-            Finding(match.start(), match.end(), T.IP_ADDRESS, 0.85, "generic:ipv4")
+            Finding(match.start(), match.end(), T.IP_ADDRESS, 0.2 if _is_version(view, start) else 0.85, "generic:ipv4")
             for start in view.digit_starts()
             if (match := _IPV4.match(text, start))
         ]

@@ -21,7 +21,7 @@ from phigate.finding import Finding
 
 # What may stand between a label and its value: signs, the word "number", a verb, and one line break.
 _GAP: Final = re.compile(
-    r"(?:(?:[ ][a-z']{1,14}){1,3}[ ]?(?=[:=]))?[ \t]{0,40}+(?:[:#=.,|>*_\"'()\[\]/-][ \t]{0,20}){0,8}+(?:\n[ \t|>*_-]{0,8}+)?"
+    r"(?:(?:[ ][a-z']{1,14}){1,3}[ ]?(?=[:=]))?[ \t]{0,40}+(?:(?:[:#=.,>*_\"'()\[\]/-]|\|(?=[ \t]))[ \t]{0,20}){0,8}+(?:\n[ \t|>*_-]{0,8}+)?"
     r"(?:</?(?:td|th|tr|b|strong|span|dt|dd|p|div|br)[^<>]{0,60}>\s{0,4}){0,6}+"
     r"(?:(?:n[o°]?|nr|nro|num|number|numero|nummer|numer|id|is|was|e|es|est|ist|lautet)(?![a-z0-9])[ :#.=°]{1,6}+){0,2}+[#\"'(\[*_]{0,3}+"
 )
@@ -66,14 +66,14 @@ _FULL_YEAR: Final = re.compile(r"(?:19|20)\d\d(?!\d)")
 def find_labelled(view: View, surroundings: Surroundings, taken: bytearray) -> list[Finding]:
     """Return the values that follow labels of identifiers. ``taken`` marks characters that dates and addresses own."""
     found: list[Finding] = []
-    before: Label | None = None
-    for label in surroundings.labels:
+    labels = surroundings.labels
+    codes = {label.start for label in labels if "not" in label.kinds}
+    for n, label in enumerate(labels):
         kinds = _kinds(label.kinds)
-        if kinds and not (before is not None and "not" in before.kinds and label.start - before.end <= 2):
-            finding = _behind(view, label, kinds, taken)
-            if finding is not None:
-                found.append(finding)
-        before = label
+        told = n > 0 and "not" in labels[n - 1].kinds and label.start - labels[n - 1].end <= 2
+        finding = _behind(view, label, kinds, taken) if kinds and not told else None
+        if finding is not None and finding.start not in codes:  # "codice ICD 410.71"
+            found.append(finding)
     for sign in _NUMBERED.finditer(view.folded):
         finding = _numbered(view, sign.end(), surroundings.before(sign.start()), taken)
         if finding is not None:

@@ -66,13 +66,14 @@ _LETTERED: Final = re.compile(
 _SHAPE: Final = str.maketrans("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "9" * 10 + "A" * 52)
 _DECIMAL: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})*[.,]\d+|\d+[.,]\d+|\d{1,3}(?:\.\d{3})+")
 _CODED: Final = re.compile(
-    r"[A-Z]{1,5}[-_/]?\d{5,12}|[A-Z]{1,4}-\d{2,}-\d{2,}[\w-]*|\d{2,4}-\d{2,4}-\d{3,}|\d{3,}-\d{4,}[\d-]*|\d{4,}/\d{4,}[\d/-]*",
+    r"[A-Z]{1,5}[-_/]?\d{5,12}|[A-Z]{1,3}\d{2}[-:/]\d{4,7}|[A-Z]{1,4}-\d{2,}-\d{2,}[\w-]*|\d{2,4}-\d{2,4}-\d{3,}|\d{3,}-\d{4,}[\d-]*|\d{4,}/\d{4,}[\d/-]*",
     re.IGNORECASE,
 )
 _INSIDE: Final = re.compile(r"(?<![\d.])\d{7,}(?![\d.])(?<!\A\d{7})")
 _TRIAL: Final = re.compile(
     r"(?:NCT|ISRCTN|ACTRN|CHICTR|UMIN|EUCTR|PMC|PMID|CTRI|IRCT|DRKS|RS|NM_|NP_|ENS|GSE|CRD)[-_]?\d", re.IGNORECASE
 )
+_GENOME: Final = re.compile(r"(?:chr|chromosome )\w{1,2}:(?:\d+-)?\Z")
 _LONG_DIGITS: Final = 8
 _OCR: Final = str.maketrans("OoQDIlZSsBG", "00001125586")
 
@@ -158,6 +159,8 @@ def judge(view: View, start: int, end: int, near: Near) -> Finding | None:
         return None  # no family and no shape makes anything of so few figures without a label
     digits = sum(c.isdigit() for c in compact)
     glued = _GLUED_UNIT.match(raw) is not None
+    if _GENOME.search(view.folded, max(0, start - 8), start):
+        return None  # chr7:140753336 is a place in the genome
     if glued and digits < 7 and not (near.explicit and near.best(ID_KINDS) == 1.0 and not near.other):
         return None
     best = _by_spec(raw, compact, near)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from phigate.analyzers.context import Surroundings
+from phigate.analyzers.context import UNIT, Surroundings
 from phigate.analyzers.layers import View
 from phigate.analyzers.recognizers.spec import words_of
 from phigate.finding import EntityType as T
@@ -74,7 +74,16 @@ def find_phones(view: View, surroundings: Surroundings, taken: bytearray) -> lis
         finding = _judged(view, match, surroundings)
         if finding is not None:
             found.append(finding)
+    if " x" in view.folded:
+        found += [
+            Finding(m.start(), m.end(), T.PHONE, 0.5, "generic:phone_extension")
+            for m in _EXTENSION.finditer(view.folded)
+            if UNIT.match(view.folded, m.end()) is None
+        ]
     return found
+
+
+_EXTENSION: Final = re.compile(r"(?<![\w.])x\d{4,5}(?![\w%]|[.,]\d)")
 
 
 def _head(text: str, digit: int, floor: int) -> int:

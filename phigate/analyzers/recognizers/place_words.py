@@ -13,7 +13,7 @@ THOROUGHFARE_FIRST: Final[dict[str, bool]] = {
             """
         rua avenida av avda alameda travessa praca rodovia estrada ladeira viela beco sqn sqs calle paseo
         plaza plza pza carrer carretera ctra ronda travesia urbanizacion avinguda passeig glorieta callejon
-        rambla poligono kalea rue boulevard bld blvd bd impasse chemin quai viale piazza piazzale vicolo
+        rambla poligono kalea rue chaussee sentier montee boulevard bld blvd bd impasse chemin quai viale piazza piazzale vicolo
         contrada lungomare
         """
         ),

@@ -71,6 +71,8 @@ _NAME_GAPS: Final = frozenset({" ", ". ", "'", "-", "/ ", "/. ", ".", "/", " (",
 # "Rua 15 de Novembro", "Calle 2 de Mayo": a day is part of the name.
 _DATED_STREET: Final = re.compile(r" (?:de|d'|di|del)\b")
 _MOST_WORDS: Final = 8
+_SHORT_CODE: Final = 4
+_MIDNIGHT: Final = 2400
 
 
 def find_places(view: View, surroundings: Surroundings) -> list[Finding]:
@@ -240,7 +242,10 @@ def _by_city(view: View, surroundings: Surroundings) -> list[Finding]:
             found.append(Finding(match.start("zip"), match.end("zip"), T.ZIP, 0.9, "places:zip_us"))
     for match in _ZIP_CITY.finditer(text):
         near = surroundings.near(*match.span("zip"))
-        year = len(match.group("zip")) == 4 and match.group("zip")[:2] in {"18", "19", "20"}
+        short = len(match.group("zip")) == _SHORT_CODE
+        if short and view.lang == "en" and int(match.group("zip")) < _MIDNIGHT:
+            continue  # "0715 Received report": the time of a note; English addresses write no code of four digits
+        year = short and match.group("zip")[:2] in {"18", "19", "20"}
         if not (near.other or near.measured or year):
             found.append(Finding(match.start("zip"), match.end("zip"), T.ZIP, 0.5, "places:zip_city"))
             found.append(Finding(match.start("city"), match.end("city"), T.CITY, 0.4, "places:zip_city"))

@@ -36,6 +36,8 @@ _NEEDS_DIGIT: Final = frozenset(_TYPES) - {
 }
 _NAMES: Final = frozenset({"person", "relative", "clinician"})
 _PLACES: Final = ("street", "city", "county", "location")
+_LONGEST_STREET: Final = 16  # words
+_LONGEST_PLACE: Final = 6
 _MARKUP: Final = re.compile(r"[<{\[]")
 _COLON: Final = re.compile(r"\s{0,2}[\])]?\s{0,2}(?:/[ ]?[^\W\d_]{3,20}\s{0,2})?[:=]\s{0,3}")
 _VALUE: Final = re.compile(r"[^\n:;|\t]{2,120}+")
@@ -44,6 +46,9 @@ _STOP: Final = re.compile(
 )
 _CAPITAL_RUN: Final = re.compile(
     r"(?:[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}|[A-Z]\.)(?:[ ,]{1,2}(?:(?:de|da|do|das|dos|del|della|di|la|van|von|der|den|ter|ten|el|al|bin|y|e|i)[ ]){0,3}(?:[A-ZÀ-ÖØ-Þ][\w'’.-]{0,30}|[A-Z]\.)){0,7}"
+)
+_BODY_RUN: Final = re.compile(
+    r"[A-ZÀ-ÖØ-Þ][\w'’.&-]{0,30}(?:[ ]{1,2}(?:(?:of|the|and|&|for|de|da|do|das|dos|del|della|di|du|des|la|le|les|van|von|der|het|für|e|y|et|und|en|l'|d')[ ]?){0,3}[A-ZÀ-ÖØ-Þ][\w'’.&-]{0,30}){0,9}"
 )
 _NOT_VALUES: Final = frozenset(
     [
@@ -110,7 +115,7 @@ def _by_hint(view: View, hint: Hint) -> Finding | None:
 def _by_colon(view: View, surroundings: Surroundings) -> list[Finding]:
     found: list[Finding] = []
     for n, label in enumerate(surroundings.labels):
-        kind = next((k for k in ("relative", "clinician", "person", *_PLACES) if k in label.kinds), "")
+        kind = next((k for k in ("relative", "clinician", "person", *_PLACES, "org") if k in label.kinds), "")
         colon = _COLON.match(view.shadow, label.end) if kind else None
         if colon is None or "\n\n" in colon.group():
             continue
@@ -139,24 +144,30 @@ def _end_of_value(text: str, value: re.Match[str], kind: str, following: Sequenc
 
 
 def _labelled(view: View, kind: str, start: int, end: int) -> Finding | None:
-    text = view.shadow
-    value = text[start:end]
+    value = view.shadow[start:end]
     if not any(c.isalpha() for c in value) or value.split()[0].lower().strip(".") in _NOT_VALUES:
         return None
-    if kind in _NAMES:
-        run = _CAPITAL_RUN.match(text, start, end)
-        if run is None or any(c.isdigit() for c in run.group()):
-            return None
-        words = len(run.group().split())
-        score = 0.8 if run.end() == end and words >= 2 else 0.6 if run.end() == end else 0.5
-        return Finding(start, run.end(), _TYPES[kind], score, f"shape:label_{kind}")
+    if kind in _NAMES or kind == "org":
+        return _named(view, kind, start, end)
     words = len(value.split())
+    digits = any(c.isdigit() for c in value)
     if kind == "street":
-        return (
-            Finding(start, end, T.STREET, 0.85, "shape:label_street")
-            if words <= 16 and (value[0].isupper() or any(c.isdigit() for c in value))
-            else None
-        )
-    if words <= 6 and value[0].isupper() and not any(c.isdigit() for c in value):
+        fits = words <= _LONGEST_STREET and (value[0].isupper() or digits)
+        return Finding(start, end, T.STREET, 0.85, "shape:label_street") if fits else None
+    if words <= _LONGEST_PLACE and value[0].isupper() and not digits:
         return Finding(start, end, _TYPES[kind], 0.75, f"shape:label_{kind}")
     return None
+
+
+def _named(view: View, kind: str, start: int, end: int) -> Finding | None:
+    """Return the run of capitalised words behind a label of people or bodies."""
+    run = (_BODY_RUN if kind == "org" else _CAPITAL_RUN).match(view.shadow, start, end)
+    if run is None or any(c.isdigit() for c in run.group()):
+        return None
+    if kind == "org":
+        score = 0.6
+    elif run.end() == end:
+        score = 0.8 if len(run.group().split()) >= 2 else 0.6
+    else:
+        score = 0.5
+    return Finding(start, run.end(), _TYPES[kind], score, f"shape:label_{kind}")

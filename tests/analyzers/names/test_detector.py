@@ -91,3 +91,42 @@ def test_any_text_gives_findings_inside_it_and_never_raises(text: str) -> None:
         assert 0 <= finding.start < finding.end <= len(text)
         assert text[finding.start : finding.end].strip() != ""
         assert finding.source.startswith("names:")
+
+
+_RULES = NameDetector(None)
+
+
+def _by_rules(text: str, lang: str) -> list[str]:
+    return [text[f.start : f.end] for f in _RULES.find_text(text, lang=lang) if f.entity_type in _PEOPLE]
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "name"),
+    [
+        ("es", "RX TORAX PA Y LAT. PACHECO URRUTIA, MIREN. 17/10/25", "PACHECO URRUTIA, MIREN"),
+        ("en", "ORDERING: HOLLOWAY, S.", "HOLLOWAY, S"),
+        ("en", "Attending: Rasmussen, Kurt", "Rasmussen, Kurt"),
+        ("en", "Submitting: Feinberg", "Feinberg"),
+        ("en", "I saw him with Bridget Nolan, epilepsy nurse, today.", "Bridget Nolan"),
+    ],
+)
+def test_a_name_written_surname_first_is_found_whole(lang: str, text: str, name: str) -> None:
+    assert any(name in found for found in _by_rules(text, lang)), _by_rules(text, lang)
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("en", "14 Fr Foley and 16 Fr NG tube"),
+        ("de", "eine 12 mm große Raumforderung"),
+        ("en", "Rutherford IV ischaemia"),
+        ("fr", "au centre hospitalier Hassan II de Fès"),
+        ("en", "pain EVA 4/10 at rest"),
+    ],
+)
+def test_a_unit_a_class_and_a_scale_are_nobody(lang: str, text: str) -> None:
+    assert not _by_rules(text, lang)
+
+
+def test_the_label_after_a_role_is_nobody() -> None:
+    assert not any("NAME" in found for found in _by_rules("PATIENT NAME: 7", "en"))
