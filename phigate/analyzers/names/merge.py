@@ -41,6 +41,8 @@ def merge(words: Words, spans: Sequence[NameSpan], chances: Floats | None, *, re
 
 
 def _stands(span: NameSpan, chances: Floats | None, *, recall: bool) -> bool:
+    if span.rule == "country":
+        return True  # its score is below the bars on purpose
     if span.rule != "gazetteer":
         return span.score >= (_BAR_RECALL if recall else _BAR)
     if chances is None:
