@@ -90,7 +90,7 @@ class Maker:
         if self._phi["xx"]:
             kinds.append((self._machine, 0.04))
         if self.use_natural and natural.prose(lang):
-            kinds += [(self._prose, 0.08), (self._prose_injected, 0.10), (self._word_salad, 0.05)]
+            kinds += [(self._prose, 0.08), (self._prose_injected, 0.10), (self._word_salad, 0.05), (self._opened, 0.05)]
         make = rng.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0]
         return finish(self._noise([segment for segment in make(lang) if segment[0]]), lang)
 
@@ -172,6 +172,21 @@ class Maker:
                 text = {"title": text.title(), "upper": text.upper(), "first": text.capitalize()}.get(style, text)
                 out.append((text, ""))
             out.append((joint, ""))
+        return out[:-1]
+
+    def _opened(self, lang: str) -> list[Segment]:
+        """Sentences that open with any word of the dictionary, beside lines with names: a capital says nothing."""
+        rng = self.rng
+        words = natural.common_words(lang) or ("so",)
+        out: list[Segment] = []
+        for _ in range(rng.randint(1, 5)):
+            if self._phi[lang] and rng.random() < 0.4:
+                out += self._phi_line(lang)
+            else:
+                text = rng.choice(natural.prose(lang) if rng.random() < 0.7 else self._free[lang] or ["."])
+                joint = rng.choice([" ", " ", " ", ", ", "-", ": "])
+                out.append((rng.choice(words).capitalize() + joint + text[:1].lower() + text[1:], ""))
+            out.append((rng.choice([" ", " ", "\n"]), ""))
         return out[:-1]
 
     # Parts of documents.
