@@ -25,7 +25,7 @@ class Label:
     weak: bool
 
 
-_Entry = tuple[tuple[str, ...], frozenset[str], bool]
+_Meaning = tuple[frozenset[str], bool]  # kinds, and whether they count close by only
 
 
 def phrase_words(phrase: str) -> tuple[str, ...]:
@@ -54,8 +54,8 @@ def _spellings(words: tuple[str, ...]) -> set[tuple[str, ...]]:
     return {(code, *words[1:]) for code in _CODE} if words[0] in _CODE else {words}
 
 
-def _table() -> dict[str, list[_Entry]]:
-    """First word -> entries, longest first. A phrase in several kinds becomes one entry that names them all."""
+def _phrases() -> dict[tuple[str, ...], _Meaning]:
+    """Return what each phrase announces. A phrase in several kinds names them all."""
     kinds: dict[tuple[str, ...], set[str]] = {}
     strong: set[tuple[str, ...]] = set()
     for kind, phrases in LABEL_WORDS.items():
@@ -67,51 +67,56 @@ def _table() -> dict[str, list[_Entry]]:
                 # Without its sign "chart #" is an ordinary word.
                 if not phrase.startswith("~") and not (phrase.endswith("#") and len(words) == 1):
                     strong.add(spelling)
-    table: dict[str, list[_Entry]] = {}
-    for words, found in kinds.items():
-        table.setdefault(words[0], []).append((words[1:], frozenset(found), words not in strong))
-    for entries in table.values():
-        entries.sort(key=lambda e: -len(e[0]))
-    return table
+    return {words: (frozenset(found), words not in strong) for words, found in kinds.items()}
 
 
-_TABLE: Final = _table()
+def _sizes() -> dict[str, tuple[int, ...]]:
+    """Return how long the phrases are that begin with a word, the longest first."""
+    sizes: dict[str, set[int]] = {}
+    for words in _PHRASES:
+        sizes.setdefault(words[0], set()).add(len(words))
+    return {word: tuple(sorted(found, reverse=True)) for word, found in sizes.items()}
+
+
+_PHRASES: Final = _phrases()
+_SIZES: Final = _sizes()
 _MOST_DOTTED: Final = 5
+_HEADS: Final = frozenset(_SIZES) | frozenset("abcdefghijklmnopqrstuvwxyz")  # single letters may be "M.R.N."
 
 
 def find_labels(view: View) -> list[Label]:
     """Return the labels of a view in order; where phrases nest, the longest counts."""
-    words, starts, ends = view.words, view.starts, view.ends
     found: list[Label] = []
-    table = _TABLE
     skip = 0
-    for n, word in enumerate(words):
+    for n in [n for n, word in enumerate(view.words) if word in _HEADS]:
         if n < skip:
             continue
-        if len(word) == 1 and view.shadow[ends[n] : ends[n] + 1] == ".":
-            label = _dotted(view, n)
-            if label is not None:
-                found.append(label[0])
-                skip = label[1]
-                continue
-        if word not in table:
-            continue
-        for rest, kinds, weak in table[word]:
-            size = len(rest)
-            if not rest or tuple(words[n + 1 : n + 1 + size]) == rest:
-                end = ends[n + size]
-                if word == _CODE_KEY and not size and view.shadow[end : end + 2] in _AFTER_KEY:
-                    break  # the key of a code system's code, in every FHIR resource
-                # Words of one label stand on one line.
-                if size and "\n" in view.shadow[starts[n] : end]:
-                    continue
-                found.append(Label(starts[n], end, kinds, weak))
-                skip = n + 1 + size
-                break
+        label, after = _dotted(view, n) if len(view.words[n]) == 1 else (None, n)
+        if label is None:
+            label, after = _plain(view, n)
+        if label is not None:
+            found.append(label)
+            skip = after
     return found
 
 
-def _dotted(view: View, n: int) -> tuple[Label, int] | None:
+def _plain(view: View, n: int) -> tuple[Label | None, int]:
+    """Return the longest phrase that begins with word ``n``, and the word after it."""
+    words, starts, ends = view.words, view.starts, view.ends
+    for size in _SIZES.get(words[n], ()):
+        meaning = _PHRASES.get(tuple(words[n : n + size])) if n + size <= len(words) else None
+        if meaning is None:
+            continue
+        start, end = starts[n], ends[n + size - 1]
+        if size == 1 and words[n] == _CODE_KEY and view.shadow[end : end + 2] in _AFTER_KEY:
+            break  # the key of a code system's code, in every FHIR resource
+        if size > 1 and "\n" in view.shadow[start:end]:
+            continue  # words of one label stand on one line
+        return Label(start, end, *meaning), n + size
+    return None, n
+
+
+def _dotted(view: View, n: int) -> tuple[Label | None, int]:
     """Return the label whose letters have full stops between them ("M.R.N.", "D.N.I."), and the word after it."""
     words, starts, ends = view.words, view.starts, view.ends
     last = n
@@ -122,19 +127,13 @@ def _dotted(view: View, n: int) -> tuple[Label, int] | None:
         and view.shadow[ends[last] : starts[last + 1]] in {".", ". "}
     ):
         last += 1
-    apart = tuple(words[n + 1 : last + 1])
-    if last == n or any(rest == apart for rest, _, _ in _TABLE.get(words[n], ())):
-        return None  # "c. i." stands in the table by itself, and says another thing than "ci"
-    known = _TABLE.get("".join(words[n : last + 1]), ())
-    for rest, kinds, weak in known:
-        if not rest:
-            return Label(starts[n], ends[last], kinds, weak), last + 1
-    return None
+    if last == n or tuple(words[n : last + 1]) in _PHRASES:
+        return None, n  # "c. i." stands in the table by itself, and says another thing than "ci"
+    meaning = _PHRASES.get(("".join(words[n : last + 1]),))
+    return (None, n) if meaning is None else (Label(starts[n], ends[last], *meaning), last + 1)
 
 
-_WORDS: Final = frozenset(
-    word for first, entries in _TABLE.items() for rest, _, _ in entries for word in (first, *rest)
-)
+_WORDS: Final = frozenset(word for words in _PHRASES for word in words)
 
 
 def _words_of_key(key: str) -> tuple[str, ...]:
@@ -153,7 +152,7 @@ def kinds_of_key(key: str) -> frozenset[str]:
     words = _words_of_key(key)
     for size in range(len(words), 0, -1):  # the end of a compound name says what it is: home_phone_number
         for at in range(len(words) - size, -1, -1):
-            for rest, kinds, _weak in _TABLE.get(words[at], ()):
-                if len(rest) == size - 1 and words[at + 1 : at + size] == rest:
-                    return kinds
+            meaning = _PHRASES.get(words[at : at + size])
+            if meaning is not None:
+                return meaning[0]
     return frozenset()

@@ -11,11 +11,15 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from itertools import accumulate
+from operator import sub
 from typing import Final
 
 from phigate.analyzers.layers import Hint, View
 
 _WORD: Final = re.compile(r"[^\W_]+")
+# A word with what stands before it, or what stands behind the last: pieces without holes, so that offsets are sums.
+_PIECE: Final = re.compile(r"[\W_]*+[^\W_]++|[\W_]++\Z")
 _ESCAPED: Final = re.compile(
     r"\\u[0-9a-fA-F]{4}|\\[nrtbf/]|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});|(?:%[0-9A-Fa-f]{2})+"
 )
@@ -61,6 +65,8 @@ class _ShadowTable(dict[int, str]):
             value = unicodedata.normalize("NFKC", char)
             if len(value) != 1 and not category.startswith("L"):
                 value = char  # fractions, units and signs keep their place
+            elif len(value) == 1 and value != char and len(self[ord(value)]) == 1:
+                value = self[ord(value)]
         self[key] = value
         return value
 
@@ -71,10 +77,11 @@ class _FoldTable(dict[int, str]):
     def __missing__(self, key: int) -> str:
         char = chr(key)
         base = unicodedata.normalize("NFD", char)[0] if unicodedata.category(char).startswith("L") else char
-        value = self[key] = base if len(base) == 1 else char
+        value = self[key] = self[ord(base)] if len(base) == 1 and base != char else char
         return value
 
 
+_MANY: Final = 24  # from so many on one pass over all is cheaper
 _SHADOW: Final = _ShadowTable({n: chr(n) for n in range(128)})
 _SHADOW.update({ord(k): v for k, v in _PLAIN.items()})
 _FOLD: Final = _FoldTable({n: chr(n) for n in range(128)})
@@ -86,8 +93,19 @@ def fold(text: str) -> str:
     lower = text.lower()
     if lower.isascii():
         return lower
-    folded = lower.translate(_FOLD)
+    folded = _mapped(lower, _FOLD)
     return folded if len(folded) == len(text) else "".join(_FOLD[ord(c.lower()[:1])] for c in text)
+
+
+def _mapped(text: str, table: dict[int, str]) -> str:
+    """Return what `str.translate` would; few characters of a text change, and each is replaced at one go."""
+    changes = [(char, table[ord(char)]) for char in set(text) if table[ord(char)] != char]
+    if len(changes) > _MANY:
+        return text.translate(table)
+    # INVARIANT: what the tables write they leave as it is, so that the order of replacements does not matter.
+    for char, value in changes:
+        text = text.replace(char, value)
+    return text
 
 
 def _unescape(found: str) -> str:
@@ -172,16 +190,15 @@ def view_of(text: str, *, lang: str = "", hints: tuple[Hint, ...] = (), recall: 
         shadow, offsets = _decoded(text)
     if not shadow.isascii():
         if all(len(_SHADOW[ord(c)]) == 1 for c in set(shadow)):
-            shadow = shadow.translate(_SHADOW)
+            shadow = _mapped(shadow, _SHADOW)
         else:
             shadow, offsets = _rebuilt(shadow, offsets)
         if _LOOK_ALIKE.search(shadow):
             shadow = _unmask(shadow)
     folded = fold(shadow)
-    spans = [match.span() for match in _WORD.finditer(folded)]
     words = _WORD.findall(folded)
-    starts = [span[0] for span in spans]
-    ends = [span[1] for span in spans]
+    ends = list(accumulate(map(len, _PIECE.findall(folded))))[: len(words)]
+    starts = list(map(sub, ends, map(len, words)))
     return View(text, shadow, folded, offsets, words, starts, ends, lang, hints, recall)
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phigate.analyzers import shadow as tables
 from phigate.analyzers.shadow import fold, has_lone_surrogate, view_of
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
@@ -83,3 +84,22 @@ def test_lone_surrogates_are_noticed() -> None:
 def test_a_word_of_look_alikes_alone_is_read_but_real_greek_is_left() -> None:
     assert view_of("МАРТА").shadow == "MAPTA"
     assert view_of("λόγος").shadow == "λόγος"
+
+
+def test_what_the_tables_write_they_leave_as_it_is() -> None:
+    for code in (*range(0x3000), *range(0xF900, 0x10000), *range(0x1D400, 0x1D800)):
+        shown, folded = tables._SHADOW[code], tables._FOLD[code]
+        assert len(shown) != 1 or len(tables._SHADOW[ord(shown)]) != 1 or tables._SHADOW[ord(shown)] == shown, hex(code)
+        assert tables._FOLD[ord(folded)] == folded, hex(code)
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=0x2FFF), max_size=80))
+def test_few_changes_and_many_give_the_same(text: str) -> None:
+    assert tables._mapped(text, tables._FOLD) == text.translate(tables._FOLD)
+
+
+@given(st.text(alphabet=" _-.\n\tab1é", max_size=60))
+def test_words_are_cut_where_their_letters_stand(text: str) -> None:
+    view = view_of(text)
+    assert [view.folded[s:e] for s, e in zip(view.starts, view.ends, strict=True)] == view.words
+    assert all(word.isalnum() for word in view.words)

@@ -25,17 +25,23 @@ _AT_WORD: Final = re.compile(
     r" (?:at|arroba|chiocciola|arobase) [a-z0-9-]{2,63}(?:(?: (?:dot|ponto|punto|punkt) [a-z0-9-]{2,63}){1,4}|\.(?:com|org|net|edu|gov|br|pt|es|fr|de|it|nl|uk)(?![a-z0-9]))"
     r"|[ ]?[\[({<][ ]?(?:at|arroba|chiocciola|arobase)[ ]?[\])}>][ ]?[a-z0-9-]{1,63}(?:(?:\.|[ ]?[\[({<][ ]?(?:dot|ponto|punto|point|punkt)[ ]?[\])}>][ ]?)[a-z0-9-]{1,63}){1,5}"
 )
+_AT_WORDS: Final = frozenset({"at", "arroba", "chiocciola", "arobase"})
+_DOT_WORDS: Final = frozenset(
+    {"dot", "ponto", "punto", "point", "punkt", "com", "org", "net", "edu", "gov", "br", "pt", "es", "fr", "de", "it", "nl", "uk"}
+)  # fmt: skip
 _NAME_BEFORE: Final = re.compile(
     r"(?:(?<![a-z0-9])[a-z0-9_.+-]{1,30} (?:dot|ponto|punto|point|punkt|underscore|underline) ){0,3}(?<![a-z0-9_.+-])[a-z0-9_.+-]{1,64}\Z"
 )
 _URL: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{1,20}+://|www\.)[^\s<>\"'`{}|\\^\[\]]{2,2048}+", re.IGNORECASE)
+_TLD: Final = (
+    r"(?:com|org|net|edu|gov|mil|info|biz|app|dev|online|site|health|care|clinic|io"
+    r"|br|pt|es|fr|de|it|nl|uk|us|eu|ch|at|be|mx|ar|co|cl|pe)(?![\w-])"
+)
 _BARE_DOMAIN: Final = re.compile(
-    r"(?<![\w@.-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.){1,5}"
-    r"(?:com|org|net|edu|gov|mil|info|biz|app|dev|online|site|health|care|clinic|io|br|pt|es|fr|de|it|nl|uk|us|eu|ch|at|be|mx|ar|co|cl|pe)"
-    r"(?![\w-])(?:/[^\s<>\"']{0,500})?"
+    rf"(?<![\w@.-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,40}}[A-Za-z0-9])?\.){{1,5}}{_TLD}(?:/[^\s<>\"']{{0,500}})?"
 )
 # In prose a blank follows a full stop; looking for one without costs a fraction of looking for domains.
-_DOT_HINT: Final = re.compile(r"\.[A-Za-z]")
+_DOT_HINT: Final = re.compile(rf"\.{_TLD}")
 _VERSIONS: Final = frozenset(
     {"version", "versao", "versie", "v", "ver", "release", "build", "firmware", "ec", "sw", "driver"}
 )
@@ -49,7 +55,12 @@ _IPV6: Final = re.compile(
 _MAC: Final = re.compile(
     r"(?<![\w:-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?:(?:\1[0-9A-Fa-f]{2}){2})?(?![\w:-])|(?<![\w.])[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])"
 )
-_MAC_HINT: Final = re.compile(r"[:.-][0-9A-Fa-f]{2,4}[:.-][0-9A-Fa-f]{2,4}")
+_MAC_HINT: Final = re.compile(
+    r"[:-][0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-][0-9A-Fa-f]{2}[:-]|\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}"
+)
+_IPV6_HINT: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_UUID_HINT: Final = re.compile(r"-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-")
+_IBAN_HINT: Final = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)(?<![A-Za-z]{3}\d\d)")
 _UUID: Final = re.compile(r"(?<!\w)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?!\w)")
 _IBAN: Final = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,4})?(?!\w)")
 _CRYPTO: Final = re.compile(
@@ -87,7 +98,8 @@ def _emails(view: View) -> list[Finding]:
                 found.append(Finding(start, end, T.EMAIL, 0.95 if "." in domain.group() else 0.7, "generic:email"))
                 done = end
         at = text.find("@", at + 1)
-    for match in _AT_WORD.finditer(view.folded):
+    spoken = not (_AT_WORDS.isdisjoint(view.words) or _DOT_WORDS.isdisjoint(view.words))
+    for match in _AT_WORD.finditer(view.folded) if spoken else ():
         start = match.start()
         name = _NAME_BEFORE.search(view.folded, max(0, start - 64), start)
         if name is not None:
@@ -129,22 +141,21 @@ def _machines(view: View) -> list[Finding]:
             for start in view.digit_starts()
             if (match := _IPV4.match(text, start))
         ]
-    if "::" in text or text.count(":") >= 7:
+    if _IPV6_HINT.search(text):
         for match in _IPV6.finditer(text):
             value = match.group()
             if not _TIME_LIKE.fullmatch(value) and ("::" in value or value.count(":") == 7) and len(value) > 4:
                 found.append(Finding(match.start(), match.end(), T.IP_ADDRESS, 0.85, "generic:ipv6"))
-    if _MAC_HINT.search(text) is None:
-        return found
-    for match in _MAC.finditer(text):
-        found.append(Finding(match.start(), match.end(), T.MAC, 0.9, "generic:mac"))
-    found += [Finding(m.start(), m.end(), T.UUID, 0.95, "generic:uuid") for m in _UUID.finditer(text)]
+    if _MAC_HINT.search(text):
+        found += [Finding(m.start(), m.end(), T.MAC, 0.9, "generic:mac") for m in _MAC.finditer(text)]
+    if _UUID_HINT.search(text):
+        found += [Finding(m.start(), m.end(), T.UUID, 0.95, "generic:uuid") for m in _UUID.finditer(text)]
     return found
 
 
 def _money(view: View) -> list[Finding]:
     found: list[Finding] = []
-    for match in _IBAN.finditer(view.shadow):
+    for match in _IBAN.finditer(view.shadow) if _IBAN_HINT.search(view.shadow) else ():
         compact = re.sub(r"[ -]", "", match.group()).upper()
         if 15 <= len(compact) <= 34 and sum(c.isdigit() for c in compact) >= 8:
             right = checks.iban(compact)

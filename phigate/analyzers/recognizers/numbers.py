@@ -63,6 +63,8 @@ _LETTERED: Final = re.compile(
     r"(?<!\w)(?:[A-Z]{2} \d\d \d\d \d\d [A-D]|[A-Z]{3} [A-Z]{3} \d\d[A-Z]\d\d [A-Z]\d{3}[A-Z]|[A-Z] \d{3} \d{3} \d{3}|"
     r"\d\d \d{6} [A-Z] \d{3}|\d{8} \d ?[A-Z]{2}\d|[A-Z]{1,3} ?-? ?\d{2,3}\.\d{3}\.\d{3})(?!\w)"
 )
+# What each of them holds, cheaper to look for.
+_LETTERED_HINT: Final = re.compile(r"\d(?: [A-Z](?![a-z])| \d{3} \d|\.\d{3}\.\d)")
 _SHAPE: Final = str.maketrans("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "9" * 10 + "A" * 52)
 _DECIMAL: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})*[.,]\d+|\d+[.,]\d+|\d{1,3}(?:\.\d{3})+")
 _CODED: Final = re.compile(
@@ -74,6 +76,7 @@ _TRIAL: Final = re.compile(
     r"(?:NCT|ISRCTN|ACTRN|CHICTR|UMIN|EUCTR|PMC|PMID|CTRI|IRCT|DRKS|RS|NM_|NP_|ENS|GSE|CRD)[-_]?\d", re.IGNORECASE
 )
 _GENOME: Final = re.compile(r"(?:chr|chromosome )\w{1,2}:(?:\d+-)?\Z")
+_AFTER_CHROMOSOME: Final = frozenset(":-")
 _LONG_DIGITS: Final = 8
 _OCR: Final = str.maketrans("OoQDIlZSsBG", "00001125586")
 
@@ -139,7 +142,8 @@ class NumberLayer:
         if not pieces:
             return found
         done = -1
-        lettered = [m.span() for m in _LETTERED.finditer(view.shadow)]
+        hinted = _LETTERED_HINT.search(view.shadow) is not None
+        lettered = [m.span() for m in _LETTERED.finditer(view.shadow)] if hinted else []
         for start, stop in sorted([*lettered, *_joined(view, pieces)], key=lambda span: (span[0], -span[1])):
             if start < done or (stop - start < _LEAST and not surroundings.announced(start)):
                 continue
@@ -159,7 +163,7 @@ def judge(view: View, start: int, end: int, near: Near) -> Finding | None:
         return None  # no family and no shape makes anything of so few figures without a label
     digits = sum(c.isdigit() for c in compact)
     glued = _GLUED_UNIT.match(raw) is not None
-    if _GENOME.search(view.folded, max(0, start - 8), start):
+    if view.shadow[start - 1 : start] in _AFTER_CHROMOSOME and _GENOME.search(view.folded, max(0, start - 8), start):
         return None  # chr7:140753336 is a place in the genome
     if glued and digits < 7 and not (near.explicit and near.best(ID_KINDS) == 1.0 and not near.other):
         return None

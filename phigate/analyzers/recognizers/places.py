@@ -39,7 +39,7 @@ _BOX: Final = re.compile(
     r"(?<![a-z0-9])(?:p\.? ?o\.? ?box|postfach|caixa postal|apartado(?: de correos)?|casella postale|postbus|boite postale|psc|cmr)"
     r"[ .:#]{1,2}\d{2,6}(?:[, ]{1,2}box \d{1,6})?"
 )
-_BOX_HINT: Final = re.compile(r"box[ .:#]|postfach|caixa postal|apartado|casella p|postbus|boite postale|psc |cmr ")
+_BOX_WORDS: Final = frozenset({"box", "postfach", "caixa", "apartado", "casella", "postbus", "boite", "psc", "cmr"})
 _UK: Final = re.compile(
     r"(?<![\w-])(?:GIR ?0AA|[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKPSTUW]|[A-HK-Y]\d[ABEHMNPRV-Y]) ?\d[ABD-HJLNP-UW-Z]{2})(?![\w-])"
 )
@@ -51,11 +51,10 @@ _CODES_BY_SHAPE: Final = (
     (re.compile(r"\d{4} ?[A-Z]{2}"), _DUTCH, 0.4, "nl"),
     (re.compile(r"\d[A-Z]\d"), _CANADA, 0.6, "ca"),
 )
-_STATE: Final = re.compile(r"(?<![\w-])[A-Z]{2}(?![\w-])(?:,? (?P<zip>\d{5}(?:-\d{4})?)(?![\w-]|\.\d))?")
+_STATE: Final = re.compile(r"[A-Z]{2}(?<![\w-]..)(?![\w-])(?:,? (?P<zip>\d{5}(?:-\d{4})?)(?![\w-]|\.\d))?")
 _CITY: Final = re.compile(r"(?<![\w.'-])[A-Z][\w.']{1,24}(?:[ -][A-Z][\w.']{1,24}){0,3}[ ]?[,/-]?[ ]?\Z")
-_ZIP_CITY: Final = re.compile(
-    r"(?<![\w.,/-])(?:(?:[A-Z]{1,2}-)?(?P<zip>\d{4,5}))[ ](?P<city>[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][^\W\d_]{2,25})"
-)
+_ZIP_CITY: Final = re.compile(r"(?P<zip>\d{4,5})[ ](?P<city>[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][^\W\d_]{2,25})")
+_COUNTRY_BEFORE: Final = re.compile(r"(?<![\w.,/-])[A-Z]{1,2}-\Z")  # D-20223, A-3336
 _DIGITS: Final = re.compile(r"(?<![\w.,/-])\d{2,5}(?:-\d{3,4})?(?![\w]|[.,/-]\d)")
 _GEO: Final = re.compile(
     r"(?<![\w.(])[-+]?\d{1,2}\.\d{4,10}°?\s?[NSns]?,\s{0,2}[-+]?\d{1,3}\.\d{4,10}°?\s?[EWOewo]?(?![\w.])"
@@ -79,10 +78,10 @@ def find_places(view: View, surroundings: Surroundings) -> list[Finding]:
     """Return streets, postal codes and places with their label or number, in no order."""
     found: list[Finding] = []
     numbers = bool(view.digit_starts())
-    for n, word in enumerate(view.words):
+    tails = SUFFIX_TAILS if numbers else frozenset[str]()
+    for n in [n for n, word in enumerate(view.words) if word in _TRIGGERS or word[-3:] in tails]:
+        word = view.words[n]
         known = word in _TRIGGERS
-        if not known and not (numbers and word[-3:] in SUFFIX_TAILS):
-            continue
         finding: Finding | None = None
         if known and word in THOROUGHFARE_FIRST:
             finding = _word_first(view, n)
@@ -207,7 +206,7 @@ def _postal(view: View, surroundings: Surroundings) -> list[Finding]:
             near = surroundings.near(match.start(), match.end())
             if not (near.other or near.measured):
                 found.append(Finding(match.start(), match.end(), T.ZIP, score, f"places:zip_{rule}"))
-    if _BOX_HINT.search(view.folded):
+    if not _BOX_WORDS.isdisjoint(view.words):
         found += [Finding(m.start(), m.end(), T.STREET, 0.6, "places:box") for m in _BOX.finditer(view.folded)]
     if _GEO_HINT.search(text):
         found += [Finding(m.start(), m.end(), T.GEOCODE, 0.8, "places:geocode") for m in _GEO.finditer(text)]
@@ -240,13 +239,26 @@ def _by_city(view: View, surroundings: Surroundings) -> list[Finding]:
         found.append(Finding(city.start(), match.start() + 2, T.CITY, score, "places:city_state"))
         if match.group("zip"):
             found.append(Finding(match.start("zip"), match.end("zip"), T.ZIP, 0.9, "places:zip_us"))
-    for match in _ZIP_CITY.finditer(text):
+    return found + _by_code(view, surroundings)
+
+
+def _by_code(view: View, surroundings: Surroundings) -> list[Finding]:
+    """Return postal codes before a capitalised word, and that word: "12045 Fossano", "D-20223 Hamburg"."""
+    text = view.shadow
+    found: list[Finding] = []
+    for start in view.digit_starts():
+        match = _ZIP_CITY.match(text, start)
+        before = text[start - 1 : start]
+        if match is None or (before and before in ".,/"):
+            continue
+        if before == "-" and _COUNTRY_BEFORE.search(text, max(0, start - 4), start) is None:
+            continue
+        code = match.group("zip")
         near = surroundings.near(*match.span("zip"))
-        short = len(match.group("zip")) == _SHORT_CODE
-        if short and view.lang == "en" and int(match.group("zip")) < _MIDNIGHT:
-            continue  # "0715 Received report": the time of a note; English addresses write no code of four digits
-        year = short and match.group("zip")[:2] in {"18", "19", "20"}
-        if not (near.other or near.measured or year):
+        # "0715 Received report": the time of a note; English addresses write no code of four digits.
+        clock = len(code) == _SHORT_CODE and view.lang == "en" and int(code) < _MIDNIGHT
+        year = len(code) == _SHORT_CODE and code[:2] in {"18", "19", "20"}
+        if not (near.other or near.measured or year or clock):
             found.append(Finding(match.start("zip"), match.end("zip"), T.ZIP, 0.5, "places:zip_city"))
             found.append(Finding(match.start("city"), match.end("city"), T.CITY, 0.4, "places:zip_city"))
     return found
