@@ -13,7 +13,7 @@ from phigate.analyzers.names.words import Words
 
 Floats = npt.NDArray[np.float32]
 
-_CACHE_WORDS: Final = 16_384
+_CACHE_WORDS: Final = 32_768  # 16 MB; a ward writes more different words than half of this in an hour
 _BLOCK: Final = 768  # tokens worked out at once; neighbours within sight are worked out with them
 _DILATIONS: Final = (1, 2, 4, 1)
 _SIGHT: Final = sum(_DILATIONS)
