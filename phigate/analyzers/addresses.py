@@ -21,7 +21,7 @@ _AFTER: Final = re.compile(
 _BEFORE: Final = re.compile(r"(?<![\w.,/-])(?:[A-Z]{1,2}-)?(?P<zip>\d{4,6})[\s,]{1,3}\Z")
 _CLOSED: Final = re.compile(r"\s{0,2}(?:[.,;:)>?!\n]|\Z)")
 _TOWN: Final = re.compile(
-    r"[ ,.-]{1,3}(?P<town>[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][\w'.]{1,25}(?:[ -](?:(?:am|an der|an|im|in|de|del|de la|la|las|los|les|sur|bei|do|da|dos|das|aan den|den|di|l')[ ])?[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][\w'.]{1,25}){0,4})"
+    r"(?:[ ,-]{1,3}|\. )(?P<town>[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][\w'.]{1,25}(?:[ -](?:(?:am|an der|an|im|in|de|del|de la|la|las|los|les|sur|bei|do|da|dos|das|aan den|den|di|l')[ ])?[A-ZÄÖÜÉÈÀÁÍÓÚÂÊÔÇ][\w'.]{1,25}){0,4})"
 )
 # "Korekamp 15" or "Am Hasenstall" before a postal code: what stands there is the street.
 _STREET_BEFORE: Final = re.compile(
@@ -29,6 +29,7 @@ _STREET_BEFORE: Final = re.compile(
     r"|(?:Am|An|Im|In|Auf|Zum|Zur|Unter|Hinter|Vor|Beim)[ ](?:(?:der|den|dem|die|das)[ ])?[A-ZÄÖÜ][\w'-]{2,30}(?:[ ]\d{1,4}[a-z]?)?)[ ,]{0,3}\n?[ ]{0,3}\Z"
 )
 _PROVINCE: Final = re.compile(r" \([A-Z]{2}\)")  # "12045 Fossano (CN)"
+_GOES_ON: Final = re.compile(r" [a-z]")  # "TX 78602. Wound left heel": a sentence begins
 _SURE_NUMBER: Final = 0.8
 _NUMBERS: Final = frozenset(
     entity_type
@@ -85,7 +86,8 @@ def _around(view: View, code: Finding, findings: Sequence[Finding]) -> list[Find
     text = view.shadow
     found: list[Finding] = []
     town = _TOWN.match(text, code.end)
-    if town is not None and "\n" not in town.group():
+    sentence = town is not None and town.group()[0] == "." and _GOES_ON.match(text, town.end())
+    if town is not None and not sentence and "\n" not in town.group():
         province = _PROVINCE.match(text, town.end())
         end = province.end() if province else town.end()
         found.append(Finding(town.start("town"), end, T.CITY, 0.55, "places:town_joined"))

@@ -183,3 +183,14 @@ def test_a_decimal_at_the_end_of_a_sentence_is_no_day_where_days_are_not_written
 def test_the_time_of_an_english_note_is_no_postal_code() -> None:
     assert not [f for f in pipeline.find_patterns(prepared("0715 Received report", lang="en")) if f.score >= 0.4]
     assert [f for f in pipeline.find_patterns(prepared("1040 Etterbeek", lang="fr")) if f.score >= 0.4]
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("el próximo viernes 5.", "viernes 5"), ("Monday the 5th at noon", "Monday the 5th")]
+)
+def test_the_day_of_the_month_belongs_to_the_day_of_the_week(text: str, day: str) -> None:
+    assert (day, "DATE") in said(text)
+
+
+def test_a_dose_or_a_time_after_a_day_of_the_week_is_no_day_of_the_month() -> None:
+    assert not {s for s, _ in said("Monday 5 mg, Tuesday 9:40, Friday 2x") if any(c.isdigit() for c in s)}

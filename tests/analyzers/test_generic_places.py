@@ -220,3 +220,31 @@ def test_the_province_in_brackets_belongs_to_its_town() -> None:
     found = Examiner(options_of(knob="recall", allow=(), deny={})).examine([Text(text, lang="it")])[0].findings
     at = text.index("CN")
     assert any(f.start <= at and f.end >= at + 2 for f in found)
+
+
+@pytest.mark.parametrize("text", ["(0513-555123)", "call him (0171 1234567) now", "Mutter (06 12 34 56 78)"])
+def test_a_telephone_in_brackets_that_are_not_its_own_is_found(text: str) -> None:
+    digits = [k for k, c in enumerate(text) if c.isdigit()]
+    assert [f for f in patterns(text) if f.entity_type.value == "PHONE" and f.start <= digits[0] and f.end > digits[-1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "street"),
+    [
+        ("8 place Carnot 69002 LYON", "8 place Carnot"),
+        ("12 bis, rue de Kermaria", "12 bis, rue de Kermaria"),
+        ("chaussée de Wavre 511, 1040 Etterbeek", "chaussée de Wavre 511"),
+        ("loc. Poggio 3, Murlo", "loc. Poggio 3"),
+        ("1200 Pine St, 4th floor", "1200 Pine St, 4th floor"),
+        ("We live at 3310 SE 29th, Mercer Island", "3310 SE 29th, Mercer Island"),
+    ],
+)
+def test_streets_are_found_with_their_number_wherever_it_stands(text: str, street: str) -> None:
+    start = text.index(street)
+    assert [f for f in patterns(text) if f.start <= start and f.end >= start + len(street)], said(text)
+
+
+def test_a_sentence_after_a_postal_code_is_no_town() -> None:
+    text = "77 Larkspur Trail, Bastrop TX 78602. Wound left heel is dry."
+    found = Examiner(options_of(knob="recall", allow=(), deny={})).examine([Text(text, lang="en")])[0].findings
+    assert not [f for f in found if "Wound" in text[f.start : f.end]]

@@ -138,13 +138,23 @@ def _after_label(words: Words, index: int, size: int, role: EntityType) -> NameS
         after += 1
         mark = _sign(words, after)
     if mark not in _LABEL_ENDS:
-        return None
+        return _after_verb(words, after, role)
     after += 1
     while _sign(words, after) in {":", "*", "_", '"', "'", "=", ">"} and after < index + size + 5:
         after += 1
     return _name_from(words, after, role, "label", 0.9, lower=True, reversed_too=True)
 
 
+def _after_verb(words: Words, index: int, role: EntityType) -> NameSpan | None:
+    """Return the clinician that a verb names after the label: "PCP is Goldfarb". A patient is rather ill than named."""
+    if role is not EntityType.CLINICIAN_NAME or index + 1 >= len(words) or words.folded[index] not in _IS:
+        return None
+    if words.cases[index + 1] not in _CAPITAL or words.shouts:
+        return None
+    return _name_from(words, index + 1, role, "label", 0.6, lower=False)
+
+
+_IS: Final = frozenset({"is", "was", "e", "es", "era", "est", "ist", "war"})
 _SECTIONS: Final = tuple(
     (f"{kind}_{name}", _ROLES[name], read)
     for kind, names, read in (
@@ -201,6 +211,8 @@ def _part(words: Words, index: int, *, lower: bool, opening: bool) -> str:
     case, folded, flags = words.cases[index], words.folded[index], words.flags[index]
     if case == SIGN:
         return "end" if opening else _sign_part(words, index)
+    if case == LETTER and _sign(words, index + 1) == ".":
+        return "word"  # an initial, though "a" and "e" are ordinary words
     if flags & PARTICLE and not (opening and len(folded) < 2):
         return "join"  # also before the first word: "Frau von Hagen"
     if flags & CALENDAR and not flags & NAME:
@@ -241,6 +253,8 @@ def _plausible(words: Words, first: int, last: int, *, lower: bool) -> bool:
     if not letters or (all(words.cases[k] == LETTER for k in letters) and len(letters) == 1):
         return False
     if all(words.cases[k] == LOWER for k in letters):
-        return lower and any(words.flags[k] & NAME for k in letters)
+        # "dott. sciascia": where nothing has a capital, a title needs no list to vouch for the one word after it.
+        alone = len(letters) == 1 and not words.uses_capitals and not words.is_common(letters[0])
+        return lower and (alone or any(words.flags[k] & NAME for k in letters))
     # Nothing but ordinary words, though each may be a name: "Mrs. May" is one, "Patient: Will call" is not.
     return not all(words.is_common(k) for k in letters) or len(letters) <= 2

@@ -27,7 +27,7 @@ _CAPITAL_WORD: Final = r"[^\W\d_a-zà-öø-ÿ][\w'.-]{0,30}"
 _LINK: Final = (
     r"(?:de|da|do|dos|das|del|della|la|las|los|le|les|l'|du|des|d'|di|van|der|den|von|zur|zum|of|ul\.|u\.|y|e|et)"
 )
-_PIECE: Final = rf"(?:{_CAPITAL_WORD}|{_LINK}|\d{{1,6}}[a-zA-Z]?(?:[-/]\d{{1,4}})?)"
+_PIECE: Final = rf"(?:{_CAPITAL_WORD}|{_LINK}|\d{{1,3}}(?:st|nd|rd|th)|\d{{1,6}}[a-zA-Z]?(?:[-/]\d{{1,4}})?)"
 _CODE: Final = r"\d{4,6}(?:-\d{3,4})?(?![\w.])"
 _BEFORE_FLAT: Final = re.compile(rf"(?<![\w.])(?:{_PIECE}[ ,]{{1,3}}){{0,8}}{_PIECE}[ ,]{{0,2}}[ \n][ ]{{0,2}}\Z")
 _AFTER_FLAT: Final = re.compile(

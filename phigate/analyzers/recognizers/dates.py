@@ -54,6 +54,10 @@ _YEAR_RANGE: Final = re.compile(r"\s?(?:-|to|/|a|e|y|bis|and)\s?(?:(?:19|20)\d\d
 _MONTH_JOINERS: Final = frozenset({"y", "e", "and", "et", "und", "to", "bis", "a", "en"})
 # Languages that write a day and its month with two full stops: 12.3.
 _DOTTED_DAYS: Final = frozenset({"", "de", "nl"})
+# "viernes 5", "Monday the 5th": the day of a month; "segunda 2x" and "Monday 9:40" are none.
+_WEEKDAY_DAY: Final = re.compile(
+    r",? (?:the |den |el |le |il |dia )?(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?(?![\w%]|[.,:/-]\d| ?(?:mg|ml|h|uhr|am|pm|x|comp|cp|tab|a\.m|p\.m))"
+)
 _WEEKDAY_GAP: Final = 3
 _SHORT_WEEKDAYS: Final = WEEKDAYS | {"mo", "di", "mi", "do", "fr", "sa", "so", "seg", "ter", "qua", "qui", "sex", "sab", "dom", "lun", "mer", "gio", "ven", "jeu", "ma", "wo", "vr", "za", "zo"}  # fmt: skip
 _WORD_AFTER: Final = re.compile(r" (?:the )?(?:(?:twenty|thirty)[ -])?([a-z]{4,11})(?![a-z])")
@@ -157,7 +161,9 @@ def _worded(view: View, surroundings: Surroundings) -> list[Finding]:
             if finding is not None:
                 found.append(finding)
         elif word in WEEKDAYS and len(word) > 4 and view.shadow[starts[n] : ends[n]][:1] != "_":
-            found.append(Finding(starts[n], ends[n], T.DATE, _weekday(view, n), "dates:weekday"))
+            day = _WEEKDAY_DAY.match(view.folded, ends[n])
+            score = 0.5 if day else _weekday(view, n)
+            found.append(Finding(starts[n], day.end() if day else ends[n], T.DATE, score, "dates:weekday"))
     return found
 
 

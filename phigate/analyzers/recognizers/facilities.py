@@ -18,7 +18,7 @@ from phigate.finding import Finding
 _VERBS: Final = frozenset(
     words_of(
         """
-        seen treated admitted presented presenting visited transferred referred hospitalized hospitalised
+        vu vue vista visto gezien gesehen seen treated admitted presented presenting visited transferred referred hospitalized hospitalised
         evaluated visit checked followed born surgery appointment care diagnosed discharged tx rehab
         atendido atendida internado internada transferido transferida encaminhado encaminhada operado
         operada admitido admitida ingresado ingresada derivado derivada trasladado trasladada atendida

@@ -38,6 +38,7 @@ _DIGIT_RUN: Final = re.compile(r"\d[0-9A-Za-z./_*-]*+")
 _PIECE_CHARS: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz./_*-")
 _LEAST: Final = 3
 _BY_LABEL: Final = 0.9
+_SURE: Final = 0.8  # a family's own written form: what is announced before it matters no more
 _LEAST_BARE: Final = 5
 _EDGE: Final = "./_*-"
 # "77-year-old", "12-week", "3-fache": a word hangs on the number.
@@ -178,7 +179,7 @@ def judge(view: View, start: int, end: int, near: Near) -> Finding | None:
         bare = _bare(raw, compact, digits)
         if bare > score:
             score, entity_type, source = bare, T.UNIQUE_ID, "clinical:bare"
-    if score <= _BY_LABEL and (near.other or near.best(ID_KINDS) < 1.0):
+    if (score < _SURE or source.startswith("clinical:label")) and (near.other or near.best(ID_KINDS) < 1.0):
         score *= _doubt(raw, near)
     if score < 0.1:
         return None

@@ -64,7 +64,7 @@ def find_phones(view: View, surroundings: Surroundings, taken: bytearray) -> lis
     for digit in view.digit_starts():
         if digit < done:
             continue
-        match = _PHONE.match(view.shadow, _head(view.shadow, digit, done))
+        match = _PHONE.match(view.shadow, _head(view.shadow, digit, done)) or _PHONE.match(view.shadow, digit)
         if match is None:
             continue
         start, end = match.span()

@@ -23,7 +23,7 @@ THOROUGHFARE_FIRST: Final[dict[str, bool]] = {
         words_of(
             """
         r al tv pc rod est largo quadra c cl placa barrio camino urb allee allees cours route square ruelle
-        faubourg lotissement place pl via corso strada localita salita borgo straat laan jardines
+        faubourg loc fraz frazione lotissement place pl via corso strada localita salita borgo straat laan jardines
         prolongacion calzada
         """
         ),
@@ -72,7 +72,7 @@ PARTICLES: Final = frozenset(
     )
 )
 FLAT: Final = (
-    r"(?:[ ,;./-]{1,3}(?:apt|apartment|unit|suite|ste|floor|flat|fl|room|rm|building|bldg|lot|#|casa|apto|apartamento|ap|bloco|bl|andar|sala|conjunto|cj|"
+    r"(?:[ ,;./-]{1,3}(?:\d{1,2}(?:st|nd|rd|th) (?:floor|fl)|apt|apartment|unit|suite|ste|floor|flat|fl|room|rm|building|bldg|lot|#|casa|apto|apartamento|ap|bloco|bl|andar|sala|conjunto|cj|"
     r"lote|fundos|edificio|ed|piso|planta|puerta|pta|portal|escalera|esc|bajo|bajos|atico|izq|izquierda|dcha|dcho|derecha|km|bat|batiment|etage|appt|"
     r"interno|int|scala|bus|hs|s/n|sn|stiege|tur|po box|box|trailer|space|dpto|depto|esq)(?![a-z])\.?(?:[ .:]{0,2}(?:n\.?|#)?[ ]?[0-9a-z]{1,4}(?:-[0-9a-z]{1,4})?(?![a-z0-9])\.?[ºª°]?)?){0,4}"
 )

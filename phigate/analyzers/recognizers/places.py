@@ -31,6 +31,25 @@ from phigate.finding import EntityType as T
 from phigate.finding import Finding
 
 _NUMBER_TAIL: Final = re.compile(rf"{HOUSE_NUMBER}{FLOOR_TAIL}{FLAT}")
+_HOUSE_BEFORE: Final = re.compile(r"(?<![\w.,/-])\d{1,4}(?: ?(?:bis|ter|quater|[a-d]))?,? \Z")
+_AFTER_NUMBER: Final = frozenset(
+    {
+        "rue",
+        "avenue",
+        "boulevard",
+        "bd",
+        "place",
+        "pl",
+        "allee",
+        "allees",
+        "impasse",
+        "chemin",
+        "quai",
+        "cours",
+        "route",
+    }
+    | {"square", "ruelle", "faubourg", "passage", "chaussee", "sentier", "montee"}
+)
 _NO_NUMBER: Final = re.compile(r"[ ,]{1,3}(?:s/n|sn)(?![a-z])\.?[ºª°]?")
 _FLAT_TAIL: Final = re.compile(FLAT)
 _SUFFIX_NUMBER: Final = re.compile(r"\.?[ ]\d{1,4}(?:[ ]?[a-z](?![a-z0-9]))?(?:[-/]\d{1,4}[a-z]?)?(?![\d%]|[.,]\d)")
@@ -106,12 +125,17 @@ def _word_first(view: View, n: int) -> Finding | None:
     text = view.shadow
     start, end = view.starts[n], view.ends[n]
     sure = THOROUGHFARE_FIRST[view.words[n]]
-    if (len(view.words[n]) <= 2 and text[end : end + 1] not in {".", "/"}) or not (sure or text[start].isupper()):
+    shortened = len(view.words[n]) <= 2 and text[end : end + 1] not in {".", "/"}
+    stopped = len(view.words[n]) > 2 and text[end : end + 1] == "."  # "loc. Poggio 3"
+    if shortened or not (sure or text[start].isupper() or stopped or view.words[n] in _AFTER_NUMBER):
         return None
     last = _last_of_name(view, n)
     if last == n or (len(view.words[n]) <= 2 and max(map(len, view.words[n + 1 : last + 1])) <= 2):
         return None
     end = view.ends[last]
+    house = _HOUSE_BEFORE.search(view.folded, max(0, start - 10), start) if view.words[n] in _AFTER_NUMBER else None
+    if house is not None:  # "8 place Carnot": in French the number comes first
+        return Finding(house.start(), end, T.STREET, 0.85, "places:street")
     tail = _NUMBER_TAIL.match(view.folded, end) or _NO_NUMBER.match(view.folded, end)
     if tail is not None:
         return Finding(start, tail.end(), T.STREET, 0.9, "places:street")

@@ -130,3 +130,29 @@ def test_a_unit_a_class_and_a_scale_are_nobody(lang: str, text: str) -> None:
 
 def test_the_label_after_a_role_is_nobody() -> None:
     assert not any("NAME" in found for found in _by_rules("PATIENT NAME: 7", "en"))
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "name"),
+    [
+        ("en", "her PCP is Goldfarb at the clinic", "Goldfarb"),
+        ("en", "Seen by CNM Hollis today.", "Hollis"),
+        ("nl", "Contactpersoon: moeder, mevr. A. Hylkema (thuis)", "A. Hylkema"),
+        ("it", "vive con la figlia. medico curante dott. sciascolo", "sciascolo"),
+    ],
+)
+def test_a_verb_a_degree_and_an_initial_lead_to_a_name(lang: str, text: str, name: str) -> None:
+    assert any(name in found for found in _by_rules(text, lang)), _by_rules(text, lang)
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("en", "the nurse is here"),
+        ("en", "the physician is Available"),
+        ("it", "chiamare dott. domani"),
+        ("en", "PCP is"),
+    ],
+)
+def test_what_follows_the_verb_of_a_clinician_is_no_name_by_itself(lang: str, text: str) -> None:
+    assert not _by_rules(text, lang)
