@@ -11,7 +11,7 @@ from tests.analyzers.saying import patterns, said
         ("Send it to 583 Zorbathrevej 298, Apt. 12, Nuuk 3900 please", "583 Zorbathrevej 298, Apt. 12"),
         ("Unit 5477 Box 8244\nDPO AP 15730", "Unit 5477 Box 8244\nDPO AP 15730"),
         ("USS Zorba FPO AA 70489", "USS Zorba FPO AA 70489"),
-        ("meet at the corner of Zorba Row and Quill Hof tonight", "corner of Zorba Row and Quill Hof"),
+        ("meet at the corner of Zorba Row and Quill Hof tonight", "the corner of Zorba Row and Quill Hof"),
         ("She lives at 34 Quirkelby, Tallinn with her son", "34 Quirkelby, Tallinn"),
         ("Er ist wohnhaft in Am Zorbahang 17 und", "Am Zorbahang 17"),
         ("Suite 464 is empty", "Suite 464"),

@@ -26,10 +26,12 @@ from phigate.finding import EntityType
 _CAPITAL: Final = frozenset({TITLE, UPPER, MIXED})
 _BODY: Final = EntityType.ORGANIZATION
 _LINKS: Final = frozenset(
-    {"of", "the", "for", "de", "da", "do", "dos", "das", "del", "della", "dei", "delle", "di", "du", "des", "la", "los"}
+    {"am", "im", "zum", "zur", "of", "the", "for", "de", "da", "do", "dos", "das", "del", "della", "dei", "delle", "di", "du", "des", "la", "los"}
     | {"las", "le", "les", "der", "den", "fur", "voor", "van", "het", "d", "l", "o", "a", "os", "as", "st", "und", "y", "e", "et"}
 )  # fmt: skip
 _JOINTS: Final = frozenset({"-", "'", "’", "&", '"', "“", "”"})
+_ARTICLES: Final = frozenset({"der", "den", "zum", "zur"})
+_SAINTS: Final = frozenset({"st", "ste", "sta", "sto", "hl", "dr", "s"})
 _MOST_TOKENS: Final = 12
 _MOST_BEFORE: Final = 7
 _MOST_LINKS: Final = 3
@@ -91,11 +93,18 @@ def _reach(words: Words, index: int) -> int:
             if words.flags[at] & (TITLES | NUMBER_LABEL):
                 break
             last, links = at, 0
-        elif words.folded[at] in _LINKS and links < _MOST_LINKS:
+        elif (words.folded[at] in _LINKS or _inflected(words, at)) and links < _MOST_LINKS:
             links += 1
+        elif words.folded[at] == "." and words.folded[at - 1] in _SAINTS:
+            continue
         elif words.folded[at] not in _JOINTS:
             break
     return last
+
+
+def _inflected(words: Words, index: int) -> bool:
+    """Whether the token is an adjective after a German article: "der barmherzigen Schwestern"."""
+    return words.folded[index - 1] in _ARTICLES and words.folded[index].endswith("en")
 
 
 def _with_letters(words: Words, body: NameSpan) -> Iterator[NameSpan]:

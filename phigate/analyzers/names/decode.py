@@ -31,6 +31,7 @@ _SPEAKING: Final = 0.1
 _SAYS: Final = frozenset(
     {"says", "said", "asks", "asked", "replied", "explained", "added", "told", "diz", "disse", "afirma", "afirmou", "explica"}
     | {"explicou", "contou", "observou", "respondeu", "perguntou", "dice", "dijo", "explico", "respondio", "dit", "explique"}
+    | {"lives", "lived", "resides", "moved", "reside", "mora", "morava", "vive", "vivia", "habite", "wohnt", "abita", "woont"}
     | {"affirme", "repond", "sagt", "sagte", "meinte", "erklarte", "fragte", "disse", "spiega", "risponde", "zegt", "zei", "vertelt"}
 )  # fmt: skip
 _GERMAN: Final = language_bits("de")

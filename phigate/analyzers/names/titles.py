@@ -146,14 +146,19 @@ def _after_label(words: Words, index: int, size: int, role: EntityType) -> NameS
 
 
 def _after_verb(words: Words, index: int, role: EntityType) -> NameSpan | None:
-    """Return the clinician that a verb names after the label: "PCP is Goldfarb". A patient is rather ill than named."""
-    if role is not EntityType.CLINICIAN_NAME or index + 1 >= len(words) or words.folded[index] not in _IS:
+    """Return whom a verb names after the label: "PCP is Goldfarb", "her name is". A patient is rather ill than named."""
+    if index + 1 >= len(words) or words.folded[index] not in _IS:
+        return None
+    if role is not EntityType.CLINICIAN_NAME and words.folded[index - 1] not in _NAMES:
         return None
     if words.cases[index + 1] not in _CAPITAL or words.shouts:
         return None
     return _name_from(words, index + 1, role, "label", 0.6, lower=False)
 
 
+_NAMES: Final = frozenset({"name", "surname", "nome", "sobrenome", "nombre", "apellido", "nom", "prenom", "vorname", "nachname"}) | {
+    "cognome", "naam", "achternaam", "voornaam"
+}  # fmt: skip
 _IS: Final = frozenset({"is", "was", "e", "es", "era", "est", "ist", "war"})
 _SECTIONS: Final = tuple(
     (f"{kind}_{name}", _ROLES[name], read)

@@ -79,7 +79,9 @@ def find_address_lines(view: View) -> list[Finding]:
         elif word == "corner":
             match = _CORNER.match(view.shadow, view.starts[n])
             if match is not None:
-                found.append(Finding(match.start(), match.end(), T.STREET, 0.6, "places:corner"))
+                start = match.start() - len("the ")
+                start = start if start >= 0 and view.folded.startswith("the ", start) else match.start()
+                found.append(Finding(start, match.end(), T.STREET, 0.6, "places:corner"))
         elif word in _SAID_HINTS and view.starts[n] > said:
             address = _by_verb(view, view.starts[n])
             if address is not None:

@@ -66,3 +66,16 @@ def test_a_country_is_a_place_below_the_bars_of_the_shipped_regimes_and_of_their
 def test_a_place_of_several_words_begins_no_person() -> None:
     text = "The New York Heart Association class was two."
     assert _of(text, "en", "PERSON") == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "body"),
+    [
+        ("de", "Aus dem Spital der barmherzigen Brüder St. Johann am Tal", "Spital der barmherzigen Brüder St. Johann am Tal"),
+        ("pt", "Beneficiária do plano Bradesco Saúde desde maio", "Bradesco Saúde"),
+        ("en", "He is insured by Quirkel Mutual and lives alone", "Quirkel Mutual"),
+        ("nl", "Zij is verzekerd bij Zilveren Kruis", "Zilveren Kruis"),
+    ],
+)  # fmt: skip
+def test_houses_of_orders_and_insurers_are_bodies(lang: str, text: str, body: str) -> None:
+    assert any(body in found for found in _of(text, lang, "ORGANIZATION")), _of(text, lang, "ORGANIZATION")

@@ -137,6 +137,7 @@ def test_the_label_after_a_role_is_nobody() -> None:
     [
         ("en", "her PCP is Goldfarb at the clinic", "Goldfarb"),
         ("en", "Seen by CNM Hollis today.", "Hollis"),
+        ("en", "Her maiden name is LeBatelier.", "LeBatelier"),
         ("nl", "Contactpersoon: moeder, mevr. A. Hylkema (thuis)", "A. Hylkema"),
         ("it", "vive con la figlia. medico curante dott. sciascolo", "sciascolo"),
     ],
@@ -151,6 +152,7 @@ def test_a_verb_a_degree_and_an_initial_lead_to_a_name(lang: str, text: str, nam
         ("en", "the nurse is here"),
         ("en", "the physician is Available"),
         ("it", "chiamare dott. domani"),
+        ("en", "the patient is Stable"),
         ("en", "PCP is"),
     ],
 )
