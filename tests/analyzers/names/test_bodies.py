@@ -71,7 +71,7 @@ def test_a_place_of_several_words_begins_no_person() -> None:
 @pytest.mark.parametrize(
     ("lang", "text", "body"),
     [
-        ("de", "Aus dem Spital der barmherzigen Brüder St. Johann am Tal", "Spital der barmherzigen Brüder St. Johann am Tal"),
+        ("de", "Aus dem Spital der guten Brüder St. Anna am Tal", "Spital der guten Brüder St. Anna am Tal"),
         ("pt", "Beneficiária do plano Bradesco Saúde desde maio", "Bradesco Saúde"),
         ("en", "He is insured by Quirkel Mutual and lives alone", "Quirkel Mutual"),
         ("nl", "Zij is verzekerd bij Zilveren Kruis", "Zilveren Kruis"),
