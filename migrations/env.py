@@ -20,6 +20,7 @@ def run(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SET lock_timeout = '4s'"))
         connection.execute(sa.text("SET statement_timeout = '60s'"))
+        connection.execute(sa.text("SET phigate.ddl = 'migration'"))  # see ledger_0002
         connection.execute(sa.text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
         connection.commit()
     try:

@@ -186,8 +186,9 @@ def hold(case: str, *, config: Path, origin: str, actor: str, release: bool) -> 
 @click.option("--origin", required=True, help="Which segment.")
 @_YEARS
 @ACTOR
+@click.option("--as-owner", default="", metavar="URL", help="PostgreSQL: the database as a member of phigate_owner.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def drop(*, config: Path, origin: str, years: int, actor: str, yes: bool) -> None:
+def drop(*, config: Path, origin: str, years: int, actor: str, as_owner: str, yes: bool) -> None:
     """Destroy a segment that is old enough, archived, and held by nobody; its last signed head stays for ever."""
     from phigate.store.places import ledger_name
     from phigate.store.places import segments as find
@@ -204,5 +205,5 @@ def drop(*, config: Path, origin: str, years: int, actor: str, yes: bool) -> Non
         draft, note = last_words(this, actor=_actor(actor))
         if origin not in destroyed(find(settings.database, name=ledger_name(settings.origin))):
             append(settings, draft)  # a crash after this line: the command, run again, finishes what it says
-        destroy(this.segment, keep=settings.keys, note=note)
+        destroy(this.segment, keep=settings.keys, note=note, owner=as_owner)
     click.echo(f"{origin} was destroyed; its last head is kept in {settings.keys}")

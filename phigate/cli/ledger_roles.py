@@ -20,7 +20,9 @@ def roles(database: str, owner: str, writer: str, auditor: str) -> None:
     from phigate.store.roles import Roles, divide_rights
 
     try:
-        divide_rights(database, Roles(owner, writer, auditor))
+        watched = divide_rights(database, Roles(owner, writer, auditor))
     except PhigateError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"tables belong to {owner}; now GRANT {writer} TO the gateway's login, {auditor} TO who only reads")
+    if not watched:
+        click.echo("changes of the schema are not written down: that takes a superuser; the monitor looks at triggers")

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from phigate.errors import LedgerStateError, PhigateError
 from phigate.store.anchor import AnchorFile
+from phigate.store.guards import schema_is_watched, traces
 from phigate.store.key_folder import ROOT, anchor_path, read_keyring
 from phigate.store.places import end_of, half_of
 from phigate.store.source import DatabaseSource
@@ -97,13 +98,7 @@ def _postgres(url: str) -> Iterator[Finding]:
                 yield Finding(GOOD if good else BAD, f"{name} = {value}")
             if not connection.execute(sa.text("SHOW synchronous_standby_names")).scalar_one():
                 yield Finding(WARN, "no synchronous standby: a fail-over loses entries, which is then detected")
-            silent = connection.execute(
-                sa.text(
-                    "SELECT COUNT(*) FROM pg_trigger WHERE tgrelid::regclass::text LIKE 'ledger_%'"
-                    " AND NOT tgisinternal AND tgenabled <> 'A'"
-                )
-            ).scalar_one()
-            yield Finding(BAD if silent else GOOD, f"{silent} triggers of the ledger are not ENABLE ALWAYS")
+            yield from _guards(connection)
             yield from _role(connection)
             server = connection.execute(sa.text("SELECT EXTRACT(EPOCH FROM clock_timestamp())")).scalar_one()
             skew = abs(float(server) - time.time())
@@ -112,6 +107,23 @@ def _postgres(url: str) -> Iterator[Finding]:
         yield Finding(BAD, f"the database cannot be asked: {type(error).__name__}")
     finally:
         engine.dispose()
+
+
+def _guards(connection: sa.Connection) -> Iterator[Finding]:
+    """Say whether the triggers stand, and whether somebody went around them."""
+
+    def ask(sql: str) -> list[Any]:
+        return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+    if not sa.inspect(connection).has_table("ledger_ddl"):
+        yield Finding(WARN, "the schema is that of an earlier release: run phigate ledger roles, or start the gateway")
+        return
+    found = list(traces(ask))
+    yield from (Finding(BAD, what) for what in found)
+    if not found:
+        yield Finding(GOOD, "every table refuses changes, and none was changed around its triggers")
+    if not schema_is_watched(ask):
+        yield Finding(WARN, "changes of the schema are not written down: run phigate ledger roles as a superuser")
 
 
 def _role(connection: sa.Connection) -> Iterator[Finding]:

@@ -27,8 +27,11 @@ from phigate.tlog.report import Report, Verdict
 
 KEEP_YEARS: Final = 6  # 45 CFR 164.316(b)(2)(i): six years from creation, or from when it was last in effect
 MARGIN: Final = timedelta(days=90)
-DROPPED: Final = "dropped:"  # type of the anchor row that keeps the last head of a dropped segment: this and its origin
-_TABLES: Final = ("ledger_entry", "ledger_tile", "ledger_batch", "ledger_checkpoint", "ledger_anchor", "ledger_head")
+_PARTITIONED: Final = ("ledger_entry", "ledger_tile", "ledger_batch", "ledger_checkpoint", "ledger_anchor")
+_REFUSED: Final = {  # SQLSTATE -> what to do
+    "42501": "only the owner of the tables may: name the database URL of a member of that role with --as-owner",
+    "55P03": "other work holds the tables: nothing was dropped, try again",
+}
 _SQLITE: Final = "sqlite:///"
 
 
@@ -147,8 +150,11 @@ def destroyed(found: Sequence[Segment]) -> set[str]:
     return {str(fields["segment"]) for fields in _spoken(found, (Kind.DESTRUCTION,))}
 
 
-def destroy(segment: Segment, *, keep: Path, note: bytes) -> None:
-    """Take a segment off the disk, after its `destruction` entry is durable. The last head is kept as a file."""
+def destroy(segment: Segment, *, keep: Path, note: bytes, owner: str = "") -> None:
+    """Take a segment off the disk, after its `destruction` entry is durable. The last head is kept as a file.
+
+    ``owner`` is the database URL of somebody who owns the tables, "" for that of the segment. PostgreSQL only.
+    """
     head = keep / f"dropped-{segment.origin.replace('/', '_')}.note"
     if not head.exists():
         head.write_bytes(note)
@@ -157,33 +163,33 @@ def destroy(segment: Segment, *, keep: Path, note: bytes) -> None:
         for suffix in ("-wal", "-shm", ".lock", ""):  # the database last: a cut leaves it to be found again
             path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
         return
-    _delete_rows(segment)
+    _drop_partitions(segment, owner or segment.url)
 
 
-def _delete_rows(segment: Segment) -> None:
-    """Delete the rows of one log on PostgreSQL, as their owner, in one transaction: triggers are off only within it."""
-    engine = sa.create_engine(segment.url)
+def _drop_partitions(segment: Segment, url: str) -> None:
+    """Drop the tables of one log on PostgreSQL, as their owner, in one transaction: all of it goes, or nothing.
+
+    The lock on the heads comes first, as in an append, so that neither waits for the other in a circle.
+    """
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     try:
         with engine.begin() as connection:
-            for table in _TABLES:
-                triggers = connection.execute(
-                    sa.text(
-                        "SELECT tgname FROM pg_trigger WHERE tgrelid = CAST(:table AS regclass) AND NOT tgisinternal"
-                    ),
-                    {"table": table},
-                )
-                names = [row.tgname for row in triggers]
-                for name in names:
-                    connection.exec_driver_sql(f'ALTER TABLE {table} DISABLE TRIGGER "{name}"')
-                delete = sa.delete(sa.table(table, sa.column("log_id"))).where(sa.column("log_id") == segment.log_id)
-                connection.execute(delete)
-                for name in names:
-                    connection.exec_driver_sql(f'ALTER TABLE {table} ENABLE ALWAYS TRIGGER "{name}"')
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+            connection.exec_driver_sql("SET LOCAL search_path = public, pg_temp")
+            connection.exec_driver_sql("SET LOCAL phigate.ddl = 'drop'")  # see migrations: changes are written down
+            connection.exec_driver_sql("LOCK TABLE ledger_head IN ACCESS EXCLUSIVE MODE")
+            for table in _PARTITIONED:
+                connection.exec_driver_sql(f"DROP TABLE {table}_{segment.log_id}")
+            connection.exec_driver_sql("ALTER TABLE ledger_head DISABLE TRIGGER ledger_head_fixed")
+            head = sa.table("ledger_head", sa.column("log_id"), sa.column("origin"))
+            named = (head.c.log_id == segment.log_id) & (head.c.origin == segment.origin)
+            if connection.execute(sa.delete(head).where(named)).rowcount != 1:
+                raise LedgerStateError(f"expected the head of {segment.origin}, found none: nothing was dropped")
+            connection.exec_driver_sql("ALTER TABLE ledger_head ENABLE ALWAYS TRIGGER ledger_head_fixed")
     except sa.exc.SQLAlchemyError as error:
-        raise LedgerStateError(
-            f"{segment.origin} cannot be dropped: {type(error.__cause__ or error).__name__}; only the owner of the "
-            "tables may, name its database URL"
-        ) from error
+        state = getattr(getattr(error, "orig", None), "sqlstate", None)
+        why = _REFUSED.get(state or "", type(error.__cause__ or error).__name__)
+        raise LedgerStateError(f"{segment.origin} cannot be dropped: {why}") from error
     finally:
         engine.dispose()
 

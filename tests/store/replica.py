@@ -1,11 +1,13 @@
 """One replica as a process: ``python -m tests.store.replica URL KEYS NAME SECONDS CLIENTS``.
 
-Prints ``index eid`` of each acknowledged entry, a line each, so that a test can kill it and compare.
+Prints ``index eid`` of each acknowledged entry, a line each, so that a test can kill it and compare. SIGTERM ends it
+in order before its time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -30,9 +32,11 @@ async def run(url: str, keys: str, name: str, seconds: float, clients: int) -> N
     async with ledger:
         print("ready", flush=True)
         end = time.monotonic() + seconds
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
 
         async def client() -> None:
-            while time.monotonic() < end:
+            while time.monotonic() < end and not stop.is_set():
                 draft = an_intent()
                 try:
                     receipt = await ledger.append(draft)

@@ -15,8 +15,9 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -38,7 +39,7 @@ from phigate.tlog.keyring import open_keyring
 from phigate.tlog.report import Verdict
 from phigate.tlog.witness import MAX_REQUEST_BYTES
 from tests.store.drafts import FIELDS, ORIGIN, an_intent
-from tests.store.test_faults import ROUNDS, acknowledged, assert_all_stand, records, report_of, wait_ready
+from tests.store.test_faults import ROUNDS, acknowledged, assert_all_stand, records, report_of
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +172,19 @@ def faketime() -> str | None:
     return next((str(path) for path in Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
 
 
+def has_clocks(url: str, count: int) -> bool:
+    return len([record for record in records(url) if record.kind == "clock"]) >= count
+
+
+def waiting(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for a condition, a minute at most, while the process lives."""
+    end = time.monotonic() + 60
+    while not happened():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < end, "waited for a minute"
+        time.sleep(0.05)
+
+
 @pytest.mark.skipif(faketime() is None, reason="libfaketime is not installed: apt-get install libfaketime")
 def test_the_machines_clock_may_jump_an_hour_back_and_ten_years_on(tmp_path: Path) -> None:
     url, offset = f"sqlite:///{tmp_path}/ledger.db", tmp_path / "offset"
@@ -182,15 +196,20 @@ def test_the_machines_clock_may_jump_an_hour_back_and_ten_years_on(tmp_path: Pat
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
     }
-    command = [sys.executable, "-m", "tests.store.replica", url, str(tmp_path / "keys"), "gw", "3", "2"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    wait_ready(process)
-    for jump in ("-3600\n", "+3650d\n"):
-        time.sleep(0.8)
-        offset.write_text(jump)
-    output, errors = process.communicate(timeout=60)
+    command = [sys.executable, "-m", "tests.store.replica", url, str(tmp_path / "keys"), "gw", "120", "2"]
+    said = tmp_path / "said"
+    with said.open("w") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE, text=True, env=environment)
+        waiting(lambda: len(acknowledged(said.read_text())) > 10, process)
+        for number, jump in enumerate(("-3600\n", "+3650d\n"), 1):
+            fresh = tmp_path / "fresh"
+            fresh.write_text(jump)
+            fresh.rename(offset)  # at once: a file that is half written would be another clock
+            waiting(partial(has_clocks, url, number), process)
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    known = acknowledged(output)
+    known = acknowledged(said.read_text())
     assert len(known) > 10
     assert_all_stand(url, known)
     found = records(url)

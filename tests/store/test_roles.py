@@ -12,11 +12,16 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 import sqlalchemy as sa
 
-from phigate.errors import SettingsError
-from phigate.store.doctoring import WARN, examine
+from phigate.audit.record import Draft, Kind
+from phigate.errors import LedgerStateError, SettingsError
+from phigate.store.doctoring import BAD, WARN, examine
 from phigate.store.open import open_ledger
+from phigate.store.places import segments
+from phigate.store.retention import destroy
 from phigate.store.roles import Roles, divide_rights
+from phigate.store.rolling import RollingLedger
 from phigate.store.source import DatabaseSource
+from phigate.store.verifying_all import verify_ledger
 from phigate.tlog.report import Verdict
 from phigate.tlog.verify import Demand, verify
 from tests.store.drafts import ORIGIN, an_intent
@@ -45,8 +50,8 @@ def run(url: str, *statements: str) -> None:
 def divided(postgres: str) -> Iterator[Divided]:
     tail = uuid.uuid4().hex[:8]
     roles = Roles(*(f"{name}_{tail}" for name in ("owner", "writer", "auditor")))
-    divide_rights(postgres, roles)
-    divide_rights(postgres, roles)  # twice is once
+    assert divide_rights(postgres, roles)
+    assert divide_rights(postgres, roles)  # twice is once
     parts = urlsplit(postgres)
     logins = {}
     for role in (roles.writer, roles.auditor):
@@ -55,6 +60,7 @@ def divided(postgres: str) -> Iterator[Divided]:
         where = parts.netloc.rpartition("@")[2]
         logins[role] = urlunsplit(parts._replace(netloc=f"{name}:{quote('secret')}@{where}"))
     yield Divided(postgres, logins[roles.writer], logins[roles.auditor], roles)
+    run(postgres, "DROP EVENT TRIGGER phigate_ledger_ddl", "DROP EVENT TRIGGER phigate_ledger_drop")
     names = [roles.owner, roles.writer, roles.auditor, *(f"login_{r}" for r in (roles.writer, roles.auditor))]
     for name in names:
         run(postgres, f"DROP OWNED BY {name} CASCADE", f"DROP ROLE {name}")
@@ -67,6 +73,105 @@ async def test_a_gateway_needs_no_more_than_the_writers_rights(divided: Divided,
                 await ledger.append(an_intent())
     with DatabaseSource(divided.auditor) as source:
         assert verify(source, Demand()).verdict is Verdict.VERIFIED
+
+
+async def test_the_writer_begins_segments_and_only_the_owner_drops_one(divided: Divided, tmp_path: Path) -> None:
+    name, keys = "audit.test/phigate", tmp_path / "keys"
+    async with RollingLedger(divided.writer, keys_folder=keys, origin=name, replica="gw") as ledger:
+        for _ in range(2):
+            await ledger.append(an_intent())
+            await ledger.append(Draft(Kind.SEGMENT_CLOSE, {"next": ledger._next()}))
+        await ledger.append(an_intent())
+    old, _, live = segments(divided.auditor)
+    assert verify_ledger(segments(divided.auditor), Demand()).verdict is Verdict.VERIFIED
+    with pytest.raises(LedgerStateError, match=r"only the owner of the tables may: .* --as-owner"):
+        destroy(old, keep=tmp_path, note=b"head")
+    assert len(segments(divided.auditor)) == 3
+    run(divided.admin, f"GRANT {divided.roles.owner} TO login_{divided.roles.auditor}")
+    destroy(old, keep=tmp_path, note=b"head", owner=divided.auditor)
+    assert [each.origin for each in segments(divided.auditor)][1:] == [live.origin]
+    engine = sa.create_engine(divided.admin, poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        left = {each for each in sa.inspect(connection).get_table_names() if each[-2:] == f"_{old.log_id}"}
+        assert left == set()
+        said = connection.exec_driver_sql("SELECT DISTINCT tag FROM ledger_ddl WHERE why = 'drop'").scalars().all()
+    assert sorted(said) == ["ALTER TABLE", "DROP TABLE"]
+    assert [f.what for f in examine(divided.writer, keys=keys) if f.level == BAD] == []
+    async with RollingLedger(divided.writer, keys_folder=keys, origin=name, replica="gw") as ledger:
+        await ledger.append(an_intent())  # what was dropped stands in nobody's way
+
+
+REACHING = [
+    "INSERT INTO ledger_entry_1 SELECT * FROM ledger_entry_1",
+    "UPDATE ledger_entry_1 SET entry = '\\x00'",
+    "TRUNCATE ledger_entry_1",
+    "DROP TABLE ledger_entry_1",
+    "ALTER TABLE ledger_entry DETACH PARTITION ledger_entry_1",
+    "SELECT ledger_open_log()",
+    "INSERT INTO ledger_ddl (who, tag, object, why) VALUES ('x', 'x', 'x', 'x')",
+    "DELETE FROM ledger_ddl",
+    "DROP EVENT TRIGGER phigate_ledger_ddl",
+]
+
+
+async def test_the_writer_reaches_no_partition_beside_its_table(divided: Divided, tmp_path: Path) -> None:
+    async with open_ledger(divided.writer, keys_folder=tmp_path, origin=ORIGIN, replica="gw") as ledger:
+        await ledger.append(an_intent())
+    for statement in REACHING:
+        with pytest.raises(sa.exc.DBAPIError, match=r"permission denied|must be owner|only be called as triggers"):
+            run(divided.writer, statement)
+
+
+@pytest.mark.parametrize("role", ["origin", "replica"])
+async def test_partitions_refuse_even_a_superuser_who_does_not_say_so(
+    divided: Divided, tmp_path: Path, role: str
+) -> None:
+    async with open_ledger(divided.writer, keys_folder=tmp_path, origin=ORIGIN, replica="gw") as ledger:
+        await ledger.append(an_intent())
+    for table in ("ledger_entry", "ledger_entry_1"):
+        for statement in (f"UPDATE {table} SET kind = 'x'", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            with pytest.raises(sa.exc.DBAPIError, match="rows are never changed or deleted"):
+                run(divided.admin, f"SET session_replication_role = {role}", statement)
+
+
+async def test_who_goes_around_the_guards_leaves_traces(divided: Divided, tmp_path: Path) -> None:
+    async with open_ledger(divided.writer, keys_folder=tmp_path, origin=ORIGIN, replica="gw") as ledger:
+        await ledger.append(an_intent())
+    assert [f.what for f in examine(divided.writer, keys=tmp_path) if f.level == BAD] == []
+    run(
+        divided.admin,
+        "ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_fixed",
+        "UPDATE ledger_entry SET attempt = 9 WHERE idx = 2",
+        "ALTER TABLE ledger_entry ENABLE ALWAYS TRIGGER ledger_entry_fixed",
+        "SELECT pg_stat_force_next_flush()",
+    )
+    run(divided.admin, "CREATE OR REPLACE FUNCTION ledger_x() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    run(divided.admin, "DROP FUNCTION ledger_x()")
+    bad = [f.what for f in examine(divided.writer, keys=tmp_path) if f.level == BAD]
+    assert "1 rows of ledger_entry_1 were changed or deleted" in bad
+    for what in ("ALTER TABLE public.ledger_entry", "CREATE FUNCTION public.ledger_x()", "DROP FUNCTION"):
+        assert any(what in each and "changed the schema" in each for each in bad), (what, bad)
+
+
+def test_a_login_that_is_no_superuser_divides_rights_and_is_told_what_lacks(postgres: str) -> None:
+    tail = uuid.uuid4().hex[:8]
+    login, roles = f"a_{tail}", Roles(f"o_{tail}", f"w_{tail}", f"r_{tail}")
+    base = urlsplit(postgres)
+    name = base.path[1:]
+    run(
+        postgres,
+        f"CREATE ROLE {login} LOGIN CREATEROLE PASSWORD 'secret'",
+        f"GRANT ALL ON DATABASE {name} TO {login}",
+        f"ALTER SCHEMA public OWNER TO {login}",
+    )
+    url = urlunsplit(base._replace(netloc=f"{login}:secret@{base.netloc.rpartition('@')[2]}"))
+    assert not divide_rights(url, roles)
+    said = [f.what for f in examine(url, keys=Path("/nowhere"))]
+    assert any("changes of the schema are not written down" in what for what in said), said
+    for role in (roles.owner, roles.writer, roles.auditor, login):
+        run(postgres, f"DROP OWNED BY {role} CASCADE")
+    for role in (roles.owner, roles.writer, roles.auditor, login):
+        run(postgres, f"DROP ROLE {role}")
 
 
 REFUSED = [
