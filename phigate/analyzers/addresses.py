@@ -31,6 +31,7 @@ _STREET_BEFORE: Final = re.compile(
 _PROVINCE: Final = re.compile(r" \([A-Z]{2}\)")  # "12045 Fossano (CN)"
 _GOES_ON: Final = re.compile(r" [a-z]")  # "TX 78602. Wound left heel": a sentence begins
 _SURE_NUMBER: Final = 0.8
+_SURE_CODE: Final = 0.4
 _NUMBERS: Final = frozenset(
     entity_type
     for entity_type, row in ENTITY_TABLE.items()
@@ -46,15 +47,12 @@ def join_addresses(view: View, findings: Sequence[Finding]) -> list[Finding]:
         return []
     text = view.shadow
     owned = {(f.start, f.end) for f in findings if f.entity_type in _CODES}
-    numbers = [(f.start, f.end) for f in findings if f.score >= _SURE_NUMBER and f.entity_type in _NUMBERS]
-    owned.update(numbers)
-    codes: list[Finding] = [
-        f
-        for f in findings
-        if f.entity_type in _CODES
-        and f.score >= 0.4
-        and not any(start <= f.start and f.end <= end for start, end in numbers)
-    ]
+    numbers = bytearray(len(text))
+    for f in findings:
+        if f.score >= _SURE_NUMBER and f.entity_type in _NUMBERS:
+            owned.add((f.start, f.end))
+            numbers[f.start : f.end] = b"\1" * (f.end - f.start)
+    codes = [f for f in findings if f.entity_type in _CODES and f.score >= _SURE_CODE and not numbers[f.start]]
     found: list[Finding] = []
     for place in findings:
         country = place.source == "names:country"

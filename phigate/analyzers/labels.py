@@ -36,6 +36,7 @@ def phrase_words(phrase: str) -> tuple[str, ...]:
 # How "number" and "code" are written beside what they number: each phrase with one of them stands for all.
 _NUMBER: Final = ("n", "no", "nr", "nro", "num", "numero")
 _CODE: Final = ("codice", "cod")
+_PARTING: Final = frozenset("\n()")
 _CODE_KEY: Final = "code"
 _AFTER_KEY: Final = frozenset({'":', '" ', "='", '="'})
 _OF: Final = frozenset({"de", "do", "da", "del", "di", "d", "du", "des", "della"})
@@ -110,8 +111,8 @@ def _plain(view: View, n: int) -> tuple[Label | None, int]:
         start, end = starts[n], ends[n + size - 1]
         if size == 1 and words[n] == _CODE_KEY and view.shadow[end : end + 2] in _AFTER_KEY:
             break  # the key of a code system's code, in every FHIR resource
-        if size > 1 and "\n" in view.shadow[start:end]:
-            continue  # words of one label stand on one line
+        if size > 1 and not _PARTING.isdisjoint(view.shadow[start:end]):
+            continue  # words of one label stand on one line, with no bracket between: "g/dl (NR 12-14)"
         return Label(start, end, *meaning), n + size
     return None, n
 

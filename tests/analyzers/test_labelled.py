@@ -89,6 +89,9 @@ def test_the_value_behind_a_label_is_found_whole(text: str, surface: str) -> Non
         "the record of 3 days, account of pain, registration in 2019",
         "Dossier complet 3 pages, Fall 3 von 45",
         "tablets #21, refills #2",
+        "haemoglobin of 6.5g/dl (NR 12-14g/dl)",
+        "(AUC, 0.967/0.947/0.925, P>0.05)",
+        "(normal level, 4000-9000/ mm 3)",
     ],
 )
 def test_ordinary_words_and_small_numbers_are_no_labelled_values(text: str) -> None:

@@ -53,7 +53,7 @@ _NUMBERED: Final = re.compile(
     r"(?:#|n(?:umero|um\.|ro\.?|[o°]\.?|\.)(?<![a-z0-9.]n)(?<![a-z0-9.]n.)(?<![a-z0-9]n..)(?<![a-z0-9]numero)(?<![a-z0-9]num.)(?<![a-z0-9]nro.)|n(?:ummer|umber|r))"
     r"\.?[ \t:#=|\"-]{0,6}(?=[a-z]{0,4}[ -]?\d)"
 )
-_RANGE: Final = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?-\d{1,4}(?:[.,]\d{1,3})?")
+_RANGE: Final = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?-\d{1,4}(?:[.,]\d{1,3})?(?:[a-zA-Z/]{1,8})?")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:[., ]\d{3})+(?:[.,]\d+)?|\d+[.,]\d+")
 _LONGEST: Final = 48
 _MOST_PIECES: Final = 8

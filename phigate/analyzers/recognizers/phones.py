@@ -107,7 +107,7 @@ def _judged(view: View, match: re.Match[str], surroundings: Surroundings) -> Fin
     low, high = _LENGTHS.get(shape, (0, 99))
     score = _SCORES[shape] if low <= digits <= high else 0.0
     if near.other or near.measured:
-        score = min(score, 0.3)
+        score = min(score, 0.2)
     strength = near.best(_KINDS)
     if strength and not (near.measured and digits < 7) and (6 <= digits <= 15 or (digits >= 3 and _short(view, start))):
         score = max(score, _LABELLED * strength)
