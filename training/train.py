@@ -211,8 +211,8 @@ def save(model: Tagger, facts: dict[str, object], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--size", type=int, default=20_000, help="documents an epoch")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--size", type=int, default=36_000, help="documents an epoch")
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--text", type=Path, default=HERE / "text")
     parser.add_argument("--out", type=Path, default=DATA / "tagger.npz")
