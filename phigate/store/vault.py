@@ -28,6 +28,7 @@ from phigate.store.tables import EPOCH, ERASURE, SUBJECT, SUBJECT_EXCHANGE
 LOOKUP: Final = "vault-lookup.key"
 _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 32
+_TOGETHER: Final = 200  # exchanges of one transaction
 # Of the hot path, ready to run: putting a statement together costs more than these few rows do. Written with ``?``.
 _EPOCH: Final = "UPDATE vault_epoch SET epoch = epoch RETURNING epoch"
 _KEYS: Final = "SELECT lookup, wrapped, epoch FROM vault_subject WHERE lookup IN ({})"
@@ -87,12 +88,14 @@ class Vault:
 
     async def _commit(self) -> None:
         """Serve all that wait, "commit when free": whoever comes while a batch is written shares the next."""
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            if not await self._served(batch) and len(batch) > 1:
-                for each in batch:  # what is wrong with one patient's row stops that exchange alone
-                    await self._served([each])
-        self._committing = None
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+                if not await self._served(batch) and len(batch) > 1:
+                    for each in batch:  # what is wrong with one patient's row stops that exchange alone
+                        await self._served([each])
+        finally:  # whatever ended this, the next exchange begins another
+            self._committing = None
 
     async def _served(self, batch: Sequence[_Wanted]) -> bool:
         try:
