@@ -43,13 +43,13 @@ faults: $(STAMP)
 	PHIGATE_FAULTS=$(or $(ROUNDS),60) $(BIN)/python -m pytest tests/store tests/e2e/test_auditor.py -s
 
 # A second opinion in an environment of its own: sigstore-python checks our checkpoints and inclusion proofs. Says why
-# where its packages cannot be installed.
+# where its packages cannot be installed. Nothing of tests/conftest.py is loaded: its packages are not in there.
 THIRDPARTY := $(VENV)/thirdparty
 test-thirdparty: $(STAMP)
 	@test -x $(THIRDPARTY)/bin/python || $(PYTHON) -m venv $(THIRDPARTY)
 	@if $(THIRDPARTY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r tests/thirdparty/requirements.lock 2>$(THIRDPARTY)/pip.log; \
-	then $(THIRDPARTY)/bin/python -m pytest tests/thirdparty -p no:cacheprovider; \
+	then $(THIRDPARTY)/bin/python -m pytest tests/thirdparty -p no:cacheprovider --confcutdir=tests/thirdparty; \
 	else echo "SKIPPED tests/thirdparty: its packages cannot be installed here:"; tail -1 $(THIRDPARTY)/pip.log; fi
 
 bench: $(STAMP)
