@@ -26,7 +26,7 @@ _EVENT: Final = re.compile(
     r"\x1e|\\\)|\]\(|\]:[ \t]*(?:\n[ \t]*)?<|</?(?:script|style)|<[A-Za-z/!?]|[()>=\"']|\n[ \t\r]*\n|\n", re.IGNORECASE
 )
 _UNFINISHED: Final = re.compile(r"(?:\\|\](?::[ \t]*(?:\n[ \t]*)?)?|</?[A-Za-z]{0,5}|\n[ \t\r]*)\Z")
-_REFERENCE_BEGUN: Final = re.compile(r"\]:[ \t]*\n[ \t]*\Z")
+_BEGUN: Final = re.compile(r"(?:\]:[ \t]*\n[ \t]*|</?[A-Za-z]{0,5})\Z")  # what comes next may make another event of it
 _QUOTE: Final = re.compile(r'\\.|"', re.DOTALL)
 _LONGEST_WORD: Final = 4096
 _STRING_END: Final = "\x1e"  # a record separator counts as space and ends every context
@@ -111,10 +111,10 @@ class Surroundings:
         self._follow_word(text)
         text = self._carry + text
         done = 0
-        begun = _REFERENCE_BEGUN.search(text)
+        begun = _BEGUN.search(text)
         for event in _EVENT.finditer(text):
-            if begun is not None and event.start() > begun.start():
-                break  # its line break may belong to the reference whose target comes next
+            if begun is not None and event.start() >= begun.start():
+                break
             self._take(event[0])
             done = event.end()
         unfinished = _UNFINISHED.search(text, done)
