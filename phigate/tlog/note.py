@@ -71,7 +71,7 @@ class VerifierKey:
         parts = text.split("+", 2)  # base64 may hold a plus; a name may not
         if len(parts) != 3:
             raise FormatError("expected a verifier key of the form name+hash+base64")
-        data = decode_base64(parts[2].encode())
+        data = decode_base64(parts[2].encode("utf-8", "replace"))  # an argument may hold half of a surrogate pair
         if not data or data[0] not in KeyType.__members__.values():
             raise FormatError("expected a verifier key of type 0x01, 0x02, 0x04 or 0x06")
         key = cls(parts[0], KeyType(data[0]), data[1:])

@@ -103,7 +103,7 @@ def load_nested(text: str, *, depth: int, limits: Limits) -> dict[str, JSON] | l
         _bound(text.encode(), depth=depth, nodes=limits.parts * _NODES_PER_PART)
         value, problem = _parse(text, _NESTED)
         _refuse_lone_surrogates(text, value)
-    except (InvalidRequestError, TooLargeError):
+    except (InvalidRequestError, TooLargeError, UnicodeEncodeError):  # the last: half of a surrogate pair, unescaped
         return None
     return value if problem is None and isinstance(value, dict | list) else None
 
