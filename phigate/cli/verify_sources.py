@@ -5,10 +5,15 @@ All of it is read-only, and none of it is trusted: see `tlog.source`.
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import shutil
 import sqlite3
+import stat
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from heapq import merge
@@ -21,6 +26,8 @@ from phigate.tlog.source import STRETCH, Columns, Source, Stretch
 from phigate.tlog.tile import WIDTH, TileID
 
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
+# A header of a header of a header … is read by recursion, and numbers in headers are not checked before they are used.
+_UNREADABLE: Final = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, RecursionError)
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # a full bundle of the largest entries has 16 MiB
 
 
@@ -60,7 +67,10 @@ def folder_reader(folder: Path) -> Read:
     def read(path: str) -> bytes | None:
         file = folder / path
         try:
-            if file.stat().st_size > _MAX_FILE_BYTES:
+            known = file.stat()
+            if not stat.S_ISREG(known.st_mode) and not stat.S_ISDIR(known.st_mode):
+                raise IncompleteError(f"expected a file at {path}, found a pipe or a device")  # which may never end
+            if known.st_size > _MAX_FILE_BYTES:
                 raise IncompleteError(f"expected {path} to have at most {_MAX_FILE_BYTES} bytes, found more")
             return file.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -78,17 +88,13 @@ def _open_archive(place: Path) -> Iterator[tarfile.TarFile]:
         try:
             _unpack(place, plain)
             archive = tarfile.open(fileobj=plain)  # noqa: SIM115 - closed below
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except _UNREADABLE as error:
             raise FormatError(f"expected an export folder, a tar archive of one or a SQLite file at {place}") from error
         with archive:
             yield archive
 
 
 def _unpack(place: Path, plain: IO[bytes]) -> None:
-    import bz2
-    import gzip
-    import lzma
-
     for magic, opened in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open), (b"", open)):
         if _begins(place, magic):
             with opened(place, "rb") as packed:
@@ -100,7 +106,7 @@ def _unpack(place: Path, plain: IO[bytes]) -> None:
 def archive_reader(archive: tarfile.TarFile) -> Read:
     """Return a reader of the files of an archive. Raises `FormatError` where a name stands twice."""
     members: dict[str, tarfile.TarInfo] = {}
-    for member in archive:
+    for member in _members(archive):
         name = member.name.removeprefix("./")
         if not member.isfile():
             continue
@@ -118,10 +124,20 @@ def archive_reader(archive: tarfile.TarFile) -> Read:
             return None
         if member.size > _MAX_FILE_BYTES:
             raise IncompleteError(f"expected {path} to have at most {_MAX_FILE_BYTES} bytes, found more")
-        file = archive.extractfile(member)
-        return file.read() if file else None
+        try:
+            file = archive.extractfile(member)
+            return file.read() if file else None
+        except _UNREADABLE as error:
+            raise IncompleteError(f"{path} cannot be read: the archive is cut or damaged") from error
 
     return read
+
+
+def _members(archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    try:
+        return archive.getmembers()
+    except _UNREADABLE as error:
+        raise FormatError("expected a whole tar archive, found one that is cut or damaged") from error
 
 
 class SQLiteSource:
@@ -133,7 +149,7 @@ class SQLiteSource:
         # Without a WAL beside it nobody writes, and a folder that cannot be written to is no hindrance.
         mode = "mode=ro" if place.with_name(f"{place.name}-wal").exists() else "mode=ro&immutable=1"
         self._connection = sqlite3.connect(f"{place.absolute().as_uri()}?{mode}", uri=True, timeout=5.0)
-        self._connection.execute("PRAGMA trusted_schema=OFF")
+        self._all("PRAGMA trusted_schema=OFF")
         # Text that is no text must not end the reading: compared to the entry, it is found to be another.
         self._connection.text_factory = lambda data: data.decode("utf-8", "replace")
         # A running gateway goes on writing. The largest checkpoint is taken before the head: whatever was signed by

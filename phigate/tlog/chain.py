@@ -90,7 +90,9 @@ def _check_previous(chain: Chain, report: Report, before: Report | None, gone: M
 
 
 def _absent(report: Report, gone: Mapping[str, Gone]) -> bool:
-    return report.previous is not None and report.previous.get("origin") not in gone and "lost" not in report.previous
+    return (
+        report.previous is not None and str(report.previous.get("origin")) not in gone and "lost" not in report.previous
+    )
 
 
 def _check_gap(chain: Chain, report: Report, before: Report, gone: Mapping[str, Gone]) -> None:
