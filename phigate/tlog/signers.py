@@ -74,7 +74,7 @@ class Signers:
             self._check_genesis(index, record)
             return
         op, role, vkey = (record.fields.get(name) for name in ("op", "role", "vkey"))
-        if op not in {"add", "retire"} or not isinstance(vkey, str):
+        if not isinstance(op, str) or op not in {"add", "retire"} or not isinstance(vkey, str):
             raise FormatError("expected op add or retire and a vkey in a key entry")
         key = VerifierKey.from_text(vkey)
         signer = (key.name, key.id)
