@@ -235,7 +235,7 @@ class SQLiteSource:
     def _all(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes a damaged schema in its message
             raise IncompleteError(f"the database cannot be read: {type(error).__name__}") from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.tlog import canonical
@@ -37,7 +37,6 @@ def report(entries: list[tuple[str, dict[str, Any]]]) -> Report:
     return verify(source, Demand())
 
 
-@settings(max_examples=100)
 @given(_ENTRIES, _VALUES, _VALUES)
 def test_whatever_is_signed_is_reported_on(entries: list[tuple[str, dict[str, Any]]], named: Any, size: Any) -> None:
     first, second = report(entries), report(entries)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from phigate.cli.verify_sources import open_source
@@ -63,7 +63,6 @@ def test_an_undamaged_one_is_verified(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", STORED)
-@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_one_never_breaks_the_verifier(kind: str, data: st.DataObject) -> None:
     drawn = data.draw(bent([STORED[kind]]))
@@ -73,7 +72,6 @@ def test_a_damaged_one_never_breaks_the_verifier(kind: str, data: st.DataObject)
         verdict(place)
 
 
-@settings(max_examples=60)
 @given(st.data())
 def test_a_damaged_file_of_an_export_is_found(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from([path for path in FILES if path not in {"manifest.json", "policy"}]))
@@ -92,5 +90,14 @@ def test_a_pipe_in_an_export_is_not_waited_for(tmp_path: Path) -> None:
     with (
         pytest.raises(IncompleteError, match="expected a file at checkpoint, found a pipe or a device"),
         open_source(folder),
+    ):
+        pass
+
+
+def test_a_schema_that_is_no_text_is_a_database_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(STORED["sqlite"].replace(b"leaf BLOB, PRIMARY KEY", b"leaf BLOB, PRIMARY \xcbEY"))
+    with (
+        pytest.raises(IncompleteError, match="the database cannot be read: UnicodeDecodeError"),
+        open_source(tmp_path / "log"),
     ):
         pass
